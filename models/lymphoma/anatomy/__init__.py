@@ -1,0 +1,1 @@
+"""Organ maps and what they tell: coverage, sites, reference tissues."""

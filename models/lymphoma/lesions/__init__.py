@@ -1,0 +1,1 @@
+"""Lesions: connected components and their measures."""

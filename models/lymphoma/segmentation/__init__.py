@@ -1,0 +1,1 @@
+"""Lesion segmentation: fixed thresholds now, networks behind the same interface later."""

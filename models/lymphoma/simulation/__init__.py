@@ -1,0 +1,1 @@
+"""Virtual patients: PET, CT and lesions with a known truth."""

@@ -1,0 +1,1 @@
+"""Result objects to the destinations that shall receive them."""

@@ -1,0 +1,1 @@
+"""DICOM in and out of arrays: series to volume, SUV, contours, and a virtual patient to a valid series."""

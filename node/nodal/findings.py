@@ -1,0 +1,208 @@
+"""Everything computed for one study, as one frozen object; ``findings.json`` is its only written form.
+
+Every quantity carries its unit in its name; None is unknown and is explained in ``not_computed`` or ``quality``.
+Lengths in mm, volumes in mL, SUV in g/mL (body weight), TLG in g, positions LPS in mm, probabilities 0..1.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import TypeAdapter
+
+from nodal.study import Baseline, ClinicalRecord, SeriesDecision
+
+__all__ = [
+    "BundleUsed",
+    "Findings",
+    "Flag",
+    "Lesion",
+    "NotComputed",
+    "Provenance",
+    "Quality",
+    "RejectedCandidate",
+    "Segmentation",
+    "SuvUsed",
+    "Totals",
+    "from_json",
+    "to_json",
+]
+
+
+@dataclass(frozen=True)
+class SuvUsed:
+    """How stored values became SUV (body weight)."""
+
+    method: str
+    factor: float | None
+    scan_reference_time: str | None
+    decay_s: float | None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Flag:
+    """A doubt about the scan: reported, never a refusal."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What a physicist asks of the scan before believing its numbers."""
+
+    uptake_minutes: float | None
+    injected_mbq_per_kg: float | None
+    liver_suv_mean: float | None
+    brain_covered: bool | None
+    thighs_covered: bool | None
+    ct_contrast: bool | None
+    pet_ct_shift_mm: float | None
+    flags: tuple[Flag, ...] = ()
+
+
+@dataclass(frozen=True)
+class Lesion:
+    """One lesion: its number in the lesion map, its identity across objects, its measures."""
+
+    number: int
+    tracking_uid: str
+    segment_number: int
+    volume_ml: float
+    suv_max: float
+    suv_peak: float
+    suv_mean: float
+    tlg_g: float
+    longest_diameter_mm: float
+    centroid_mm: tuple[float, float, float]
+    hottest_mm: tuple[float, float, float]
+    station: str | None = None
+    organ: str | None = None
+    status: Literal["accepted", "to_confirm"] = "accepted"
+    p_lesion: float | None = None
+    attention: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RejectedCandidate:
+    """A component that was not taken for a lesion."""
+
+    volume_ml: float
+    suv_max: float
+    organ: str | None
+    p_lesion: float | None
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Measures of the whole patient. ``dmax_mm`` is between centroids; ``dmax_bulk_mm`` from the largest lesion."""
+
+    field_of_view: Literal["whole", "partial"]
+    tmtv_ml: float
+    tmtv_range_ml: tuple[float, float]
+    tlg_g: float
+    suv_max: float | None
+    suv_peak: float | None
+    suv_mean: float | None
+    lesion_count: int
+    dmax_mm: float | None
+    dmax_bulk_mm: float | None
+    sdmax_per_m: float | None
+    bulky: bool | None
+    bulky_threshold_mm: float = 100.0
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """How the lesion map was made; a threshold without these three is not reproducible."""
+
+    method: str
+    description: str
+    min_volume_ml: float
+    connectivity: int
+    reference_sop_instance_uid: str | None = None
+    anatomy_engine: str = "none"
+
+
+@dataclass(frozen=True)
+class NotComputed:
+    """An item that is missing from the results, and why."""
+
+    item: str
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class BundleUsed:
+    """A trained bundle that took part."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Who made this. ``device``, ``started`` and ``stage_seconds`` never enter a UID."""
+
+    node_version: str
+    device: str
+    started: str
+    stage_seconds: dict[str, float] = field(default_factory=dict)
+    bundles: tuple[BundleUsed, ...] = ()
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything computed for a study.
+
+    Attributes:
+        content_datetime: DICOM DT; the latest instant of the inputs themselves, the instant written into every
+            result object (same input, same bytes).
+        lesion_map_sha256: of the lesion map's array bytes (uint16, little endian, C order).
+        settings_sha256: of the settings that alter output.
+        predecessor_sr_uid: SOP Instance UID of the SR that these findings replace.
+    """
+
+    study_instance_uid: str
+    patient_id: str
+    pet_series_instance_uid: str
+    ct_series_instance_uid: str
+    series: tuple[SeriesDecision, ...]
+    suv: SuvUsed
+    quality: Quality
+    virtual: bool
+    baseline: Baseline
+    lesions: tuple[Lesion, ...]
+    rejected_candidates: tuple[RejectedCandidate, ...]
+    totals: Totals
+    clinical: ClinicalRecord
+    segmentation: Segmentation
+    not_computed: tuple[NotComputed, ...]
+    content_datetime: str
+    lesion_map_sha256: str
+    settings_sha256: str
+    provenance: Provenance
+    predecessor_sr_uid: str | None = None
+    indices: dict[str, Any] = field(default_factory=dict)
+    systems: dict[str, Any] = field(default_factory=dict)
+    nomograms: dict[str, Any] = field(default_factory=dict)
+
+
+_ADAPTER: TypeAdapter[Findings] = TypeAdapter(Findings)
+
+
+def to_json(findings: Findings) -> str:
+    """The text of ``findings.json``: two-space indent, keys in the order of the fields."""
+    return json.dumps(dataclasses.asdict(findings), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def from_json(path: Path) -> Findings:
+    """Reads ``findings.json`` back, checked field by field."""
+    return _ADAPTER.validate_json(path.read_bytes())

@@ -1,0 +1,1 @@
+"""What arrives and what of it is used: the listener, the spool, Orthanc, completeness and selection."""

@@ -1,0 +1,1 @@
+"""The durable execution of one study: stages, workspace, engine and registry."""

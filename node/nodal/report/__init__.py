@@ -1,0 +1,1 @@
+"""Findings to result objects: SEG, SR, PDF and the summary image."""

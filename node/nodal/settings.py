@@ -1,0 +1,216 @@
+"""The settings: one frozen tree, read and checked once, passed in.
+
+Read from a YAML file (``config/node.yaml`` shows every key) with ``NODAL_*`` environment variables on top, two
+underscores between levels: ``NODAL_LISTENER__PORT=11112``. Secrets come from files, never from the YAML itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from nodal.errors import SettingsInvalid
+
+__all__ = [
+    "Accepts",
+    "ApiSettings",
+    "DeliverySettings",
+    "Destination",
+    "ListenerSettings",
+    "OrthancSettings",
+    "Profile",
+    "SegmentationMethod",
+    "SegmentationSettings",
+    "Settings",
+    "load_settings",
+]
+
+Accepts = Literal["measurements", "locally_trained", "simulation_trained"]
+SegmentationMethod = Literal[
+    "suv4", "suv4_reviewed", "network", "suv2.5", "percent41", "a50p", "mv2", "mv3", "percist", "nnunet"
+]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ListenerSettings(_Frozen):
+    """The node's own DICOM storage SCP."""
+
+    host: str = Field("127.0.0.1", description="Address to bind; loopback until an administrator opens it.")
+    port: int = Field(11112, description="TCP port; 0 takes a free one.")
+    ae_title: str = Field("NODAL", max_length=16, description="Called AE title; a caller must use it.")
+    allowed_callers: tuple[str, ...] = Field((), description="Calling AE titles let in; empty lets in everyone.")
+    quiet_period_s: float = Field(
+        60.0,
+        gt=0,
+        description="A study is complete this many seconds after its last "
+        "instance, or at once when every series has its declared number of slices.",
+    )
+    forward_to_orthanc: bool = Field(False, description="Send what the listener receives on to the node's Orthanc.")
+
+
+class ApiSettings(_Frozen):
+    """The node's HTTP interface."""
+
+    host: str = Field("127.0.0.1", description="Address to bind; loopback unless a proxy guards it.")
+    port: int = Field(8095, description="TCP port; 0 takes a free one.")
+    secret_file: Path | None = Field(
+        None, description="File with the token that callers must show; none means that only loopback may bind."
+    )
+
+
+class OrthancSettings(_Frozen):
+    """The node's own Orthanc, reached by REST."""
+
+    url: str = Field(description="Base URL, such as http://127.0.0.1:8042.")
+    user: str | None = Field(None, description="Login, if Orthanc asks for one.")
+    password_file: Path | None = Field(None, description="File that holds the password.")
+    reconcile_s: float = Field(60.0, gt=0, description="Seconds between two readings of Orthanc's change log.")
+
+
+class Profile(_Frozen):
+    """What kind of objects a destination can take."""
+
+    sr: Literal["3d", "comprehensive", "none"] = Field(
+        "3d", description="SR as Comprehensive 3D, Comprehensive, or none."
+    )
+    seg: Literal["binary", "labelmap", "none"] = Field("binary", description="SEG as BINARY, LABELMAP, or none.")
+    pdf: Literal["encapsulated", "secondary_capture", "both"] = Field(
+        "encapsulated", description="How the PDF travels."
+    )
+    character_set: str = Field("ISO_IR 192", description="Specific Character Set of the objects' own text.")
+    transfer_syntaxes: tuple[str, ...] = Field(
+        ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2"), description="Transfer syntax UIDs offered, best first."
+    )
+
+
+class Destination(_Frozen):
+    """A PACS that receives result objects."""
+
+    name: str = Field(description="Unique short name, shown in the audit.")
+    kind: Literal["dimse", "stow"] = Field("dimse", description="C-STORE or STOW-RS.")
+    host: str | None = Field(None, description="DIMSE host.")
+    port: int | None = Field(None, description="DIMSE port.")
+    ae_title: str | None = Field(None, description="DIMSE called AE title.")
+    url: str | None = Field(None, description="DICOMweb base URL for STOW-RS.")
+    accepts: Accepts = Field(
+        "measurements",
+        description="The furthest that results may go: published measures only, "
+        "also locally trained systems, also simulation-trained ones.",
+    )
+    profile: Profile = Field(Profile(), description="Object kinds this destination can take.")
+
+
+class DeliverySettings(_Frozen):
+    """When results leave, and how long the node keeps trying."""
+
+    release: Literal["automatic", "after_review"] = Field(
+        "automatic", description="Send at once, or after a person accepts."
+    )
+    give_up_after_h: float = Field(72.0, gt=0, description="Hours after which an undelivered object is parked.")
+    retry_first_s: float = Field(30.0, gt=0, description="Seconds before the first retry; doubles each time.")
+    retry_max_s: float = Field(3600.0, gt=0, description="Longest pause between two retries, in seconds.")
+
+
+class SuvSettings(_Frozen):
+    """How far a PET header may be read."""
+
+    assume_bw: bool = Field(False, description="Read Units GML without SUVType as body-weight SUV (QIBA's reading).")
+
+
+class SegmentationSettings(_Frozen):
+    """How lesions are delineated."""
+
+    method: SegmentationMethod = Field("suv4", description="Threshold rule or network; see docs/reference.")
+    min_volume_ml: float = Field(3.0, ge=0, description="Components smaller than this are dropped, in mL.")
+
+
+class EvidenceSettings(_Frozen):
+    show_simulated: bool = Field(False, description="Print simulation-trained survival on real studies, watermarked.")
+
+
+class BaselineSettings(_Frozen):
+    allow_followup: bool = Field(False, description="Process interim and end-of-treatment scans too.")
+
+
+class CorrectionSettings(_Frozen):
+    accept_from: tuple[str, ...] = Field((), description="AE titles whose contours count as corrections.")
+
+
+class RetentionSettings(_Frozen):
+    spool_days: float = Field(7.0, ge=0, description="Days a received study stays in the spool after delivery.")
+    results_days: float = Field(365.0, ge=0, description="Days maps, findings and result objects are kept.")
+
+
+class Settings(BaseSettings):
+    """Everything an administrator may decide."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix="NODAL_", env_nested_delimiter="__")
+
+    state_dir: Path = Field(
+        Path("state"),
+        description="Folder for jobs.sqlite, registry.sqlite, audit/, spool/, jobs/, results/ and quarantine/.",
+    )
+    listener: ListenerSettings | None = Field(ListenerSettings(), description="null switches it off.")
+    api: ApiSettings = ApiSettings()
+    orthanc: OrthancSettings | None = Field(None, description="The node's own Orthanc; null when there is none.")
+    destinations: tuple[Destination, ...] = Field(())
+    delivery: DeliverySettings = DeliverySettings()
+    suv: SuvSettings = SuvSettings()
+    segmentation: SegmentationSettings = SegmentationSettings()
+    systems: tuple[str, ...] | None = Field(
+        None, description="Prognosis systems to run; null runs every installed bundle."
+    )
+    bundles: Mapping[str, Path] = Field(
+        default_factory=dict, description="Bundle folders by name; add to or override the shipped."
+    )
+    evidence: EvidenceSettings = EvidenceSettings()
+    baseline: BaselineSettings = BaselineSettings()
+    corrections: CorrectionSettings = CorrectionSettings()
+    retention: RetentionSettings = RetentionSettings()
+    database_url: str | None = Field(
+        None, description="PostgreSQL URL for several machines; null uses SQLite in state_dir."
+    )
+    engines: Mapping[str, Mapping[str, Any]] = Field(
+        default_factory=dict, description="External engines: nnunet, totalsegmentator."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file (which arrives as init values)."""
+        return env_settings, init_settings
+
+
+def load_settings(path: Path | None = None) -> Settings:
+    """Reads and checks the settings.
+
+    Args:
+        path: YAML file; None uses the defaults and the environment alone.
+
+    Raises:
+        SettingsInvalid: with every fault found, one a line.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {} if path else {}
+        return Settings(**values)
+    except OSError as error:
+        raise SettingsInvalid(f"cannot read {path}: {error.strerror}") from error
+    except (yaml.YAMLError, TypeError) as error:
+        raise SettingsInvalid(f"{path} is not a YAML mapping: {error}") from error
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise SettingsInvalid(faults) from error

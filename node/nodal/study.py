@@ -1,0 +1,105 @@
+"""What a study is to the node: series of files, what was chosen of them, and the clinical record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from pydicom import Dataset
+
+from nodal.errors import Code
+
+__all__ = ["Baseline", "ClinicalRecord", "PassedFile", "Selection", "SeriesDecision", "SeriesFiles", "StudyFiles"]
+
+Baseline = Literal["confirmed", "assumed"]
+
+
+@dataclass(frozen=True, eq=False)
+class SeriesFiles:
+    """One series as files on disk.
+
+    Attributes:
+        paths: one file per instance.
+        headers: the data sets without pixel data, in the order of ``paths``.
+    """
+
+    series_instance_uid: str
+    modality: str
+    paths: tuple[Path, ...]
+    headers: tuple[Dataset, ...]
+
+
+@dataclass(frozen=True)
+class PassedFile:
+    """A file that could not be read, and why."""
+
+    path: Path
+    code: Code
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class StudyFiles:
+    """All series of one study found in a folder, and the files that could not be read."""
+
+    study_instance_uid: str
+    series: tuple[SeriesFiles, ...]
+    unreadable: tuple[PassedFile, ...] = ()
+
+
+@dataclass(frozen=True)
+class SeriesDecision:
+    """What became of one series in selection: used as PET or CT, or passed over, and the reason in a sentence."""
+
+    series_instance_uid: str
+    modality: str
+    used_as: Literal["pet", "ct"] | None
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """The PET and CT chosen from a study.
+
+    Attributes:
+        series: a decision for every series of the study, in ascending order of series UID.
+        baseline: confirmed by the record or the descriptions, else assumed.
+        virtual: every selected instance says that it is a simulated patient (evidence.md's private block and
+            Quality Control Subject YES).
+        warnings: what was accepted with a doubt, as (code or short name, sentence).
+    """
+
+    study_instance_uid: str
+    pet: SeriesFiles
+    ct: SeriesFiles
+    series: tuple[SeriesDecision, ...]
+    baseline: Baseline
+    virtual: bool
+    warnings: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class ClinicalRecord:
+    """What the clinic knows of the patient at baseline; None is unknown.
+
+    Attributes:
+        age_years: at the scan. sex: "M" or "F". stage: Ann Arbor 1..4. ldh_ratio: LDH over the upper limit of
+            normal. ecog: 0..4. extranodal_sites: names of organs. cell_of_origin: "GCB" or "non-GCB".
+        timepoint: of the scan; None leaves the baseline assumed.
+        entered_at: instant of entry, DICOM DT; it takes part in the instant written into result objects.
+        sources: field name -> where it came from ("dicom", "fhir", "api", "file").
+    """
+
+    age_years: float | None = None
+    sex: Literal["M", "F"] | None = None
+    stage: Literal[1, 2, 3, 4] | None = None
+    ldh_ratio: float | None = None
+    ecog: Literal[0, 1, 2, 3, 4] | None = None
+    extranodal_sites: tuple[str, ...] | None = None
+    cell_of_origin: Literal["GCB", "non-GCB"] | None = None
+    bulky: bool | None = None
+    b_symptoms: bool | None = None
+    timepoint: Literal["baseline", "interim", "end_of_treatment", "follow_up"] | None = None
+    entered_at: str | None = None
+    sources: dict[str, str] = field(default_factory=dict)

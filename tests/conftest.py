@@ -1,0 +1,39 @@
+"""Fixtures shared by all tests: where the real scans lie."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _real_data() -> Path | None:
+    named = os.environ.get("NODAL_TEST_DATA")
+    if named:
+        folder = Path(named).resolve()
+        if not (folder / "README.md").is_file():
+            raise pytest.UsageError(f"NODAL_TEST_DATA={named} holds no README.md: the real scans are not there")
+        return folder
+    for parent in (ROOT, ROOT.parent, ROOT.parent.parent):
+        if (parent / "shared/data/README.md").is_file():
+            return parent / "shared/data"
+    return None
+
+
+REAL_DATA = _real_data()
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real scans and reference objects made by others; without it the test is passed over."""
+    if REAL_DATA is None:
+        pytest.skip("real data not tested: set NODAL_TEST_DATA")
+    return REAL_DATA
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if REAL_DATA is None:
+        terminalreporter.write_line("real data not tested: set NODAL_TEST_DATA to a folder with the reference scans")
