@@ -119,13 +119,17 @@ class Totals:
 
 @dataclass(frozen=True)
 class Segmentation:
-    """How the lesion map was made; a threshold without these three is not reproducible."""
+    """How the lesion map was made; a threshold without volume rule and connectivity is not reproducible.
+
+    ``reference_*``: the contour given in place of a segmenter, its UID and the DICOM DT it was made at.
+    """
 
     method: str
     description: str
     min_volume_ml: float
     connectivity: int
     reference_sop_instance_uid: str | None = None
+    reference_instant: str | None = None
     anatomy_engine: str = "none"
 
 

@@ -1,0 +1,253 @@
+"""Measures and findings put together from what the earlier stages left."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from dataclasses import replace
+
+from lymphoma.anatomy import Anatomy, Coverage, coverage, ct_contrast, organ_at, reference_liver
+from lymphoma.errors import NotComputable
+from lymphoma.imaging import Volume, pet_ct_shift_mm
+from lymphoma.lesions import LesionMeasures, TotalMeasures, measure_lesions, measure_totals
+from pydicom import Dataset
+
+from nodal import __version__
+from nodal.errors import Code
+from nodal.findings import (
+    Findings,
+    Flag,
+    Lesion,
+    NotComputed,
+    Provenance,
+    Quality,
+    Segmentation,
+    Totals,
+)
+from nodal.jobs.model import JobRequest
+from nodal.jobs.records import Loaded, Measured, SelectionRecord
+from nodal.report.uids import tracking_uid
+from nodal.study import ClinicalRecord
+
+__all__ = ["findings", "measure"]
+
+LIVER_SUV_EANM = (1.3, 3.0)
+"""Range of the liver's SUVmean in a well-made FDG scan (EANM; outside is a flag, never a refusal)."""
+
+UPTAKE_MINUTES_USUAL = (45.0, 90.0)
+SHIFT_LIMIT_MM = 15.0
+INDICES = ("ipi", "r_ipi", "nccn_ipi", "cns_ipi", "impi")
+SYSTEMS = ("lamp", "multitask_unet", "deepmts", "dfr_signature")
+NOMOGRAMS = ("mtdlr", "dfr_combined", "site")
+
+
+def measure(
+    suv: Volume,
+    ct_hu: Volume,
+    lesion_map: Volume,
+    anatomy: Anatomy,
+    loaded: Loaded,
+    header: Dataset,
+    *,
+    digest: str,
+    lesion_map_sha256: str,
+    allow_partial: bool,
+) -> Measured:
+    """Lesions measured and placed, coverage graded, quality judged.
+
+    Args:
+        suv, ct_hu, lesion_map: on the PET grid; SUV in g/mL, HU, and labels 1..n.
+        header: a PET instance, for the patient's weight and height.
+        digest: of the study, part of every Tracking UID.
+    """
+    seen = coverage(suv, ct_hu, anatomy)
+    measures = measure_lesions(suv, lesion_map)
+    lesions = tuple(_lesion(one, lesion_map, anatomy, digest, lesion_map_sha256) for one in measures)
+    totals = measure_totals(measures, weight_kg=_number(header, "PatientWeight"), height_m=_number(header, "PatientSize"))
+    partial = seen.field_of_view == "partial" and not allow_partial
+    missing = [*_fov_missing(partial), *_liver_missing(anatomy)]
+    quality = _quality(suv, ct_hu, anatomy, seen, loaded)
+    return Measured(lesions, (), _totals(totals, seen, partial), quality, seen.field_of_view, tuple(missing))
+
+
+def _number(header: Dataset, keyword: str) -> float | None:
+    value = header.get(keyword)
+    return float(value) if value not in (None, "") else None
+
+
+def _lesion(
+    one: LesionMeasures, lesion_map: Volume, anatomy: Anatomy, digest: str, lesion_map_sha256: str
+) -> Lesion:
+    return Lesion(
+        number=one.number,
+        tracking_uid=tracking_uid(digest, lesion_map_sha256, one.number),
+        segment_number=one.number,
+        volume_ml=one.volume_ml,
+        suv_max=one.suv_max,
+        suv_peak=one.suv_peak,
+        suv_mean=one.suv_mean,
+        tlg_g=one.tlg_g,
+        longest_diameter_mm=one.longest_diameter_mm,
+        centroid_mm=one.centroid_mm,
+        hottest_mm=one.hottest_mm,
+        organ=organ_at(anatomy, lesion_map.array == one.number),
+    )
+
+
+def _totals(totals: TotalMeasures, seen: Coverage, partial: bool) -> Totals:
+    return Totals(
+        field_of_view=seen.field_of_view,
+        tmtv_ml=totals.tmtv_ml,
+        tmtv_range_ml=(totals.tmtv_ml, totals.tmtv_ml),
+        tlg_g=totals.tlg_g,
+        suv_max=totals.suv_max,
+        suv_peak=totals.suv_peak,
+        suv_mean=totals.suv_mean,
+        lesion_count=totals.lesion_count,
+        dmax_mm=None if partial else totals.dmax_mm,
+        dmax_bulk_mm=None if partial else totals.dmax_bulk_mm,
+        sdmax_per_m=None if partial else totals.sdmax_per_m,
+        bulky=totals.bulky,
+        bulky_threshold_mm=totals.bulky_threshold_mm,
+    )
+
+
+def _fov_missing(partial: bool) -> list[NotComputed]:
+    reason = "the scan does not reach from the skull base to mid-thigh"
+    whole_body = ("totals.dmax_mm", "totals.dmax_bulk_mm", "totals.sdmax_per_m")
+    return [NotComputed(item, Code.FOV_PARTIAL, reason) for item in whole_body] if partial else []
+
+
+def _liver_missing(anatomy: Anatomy) -> list[NotComputed]:
+    try:
+        anatomy.require("liver")
+    except NotComputable as error:
+        return [NotComputed("quality.liver_suv_mean", error.code, error.reason)]
+    return []
+
+
+def _quality(suv: Volume, ct_hu: Volume, anatomy: Anatomy, seen: Coverage, loaded: Loaded) -> Quality:
+    flags = [Flag(*warning.split(": ", 1)) for warning in loaded.suv.warnings]
+    liver = _liver_mean(suv, anatomy)
+    if liver is not None and not LIVER_SUV_EANM[0] <= liver <= LIVER_SUV_EANM[1]:
+        low, high = LIVER_SUV_EANM
+        flags.append(Flag("LIVER_SUV_UNUSUAL", f"liver SUVmean {liver:.2f} is outside the EANM range {low}-{high}"))
+    minutes = loaded.uptake_minutes
+    if minutes is not None and not UPTAKE_MINUTES_USUAL[0] <= minutes <= UPTAKE_MINUTES_USUAL[1]:
+        low, high = UPTAKE_MINUTES_USUAL
+        flags.append(Flag("UPTAKE_TIME_UNUSUAL", f"uptake time {minutes:.0f} min is outside {low:.0f}-{high:.0f} min"))
+    shift = pet_ct_shift_mm(suv, ct_hu)
+    if shift is not None and shift > SHIFT_LIMIT_MM:
+        flags.append(Flag("PET_CT_SHIFT", f"PET and CT body outlines are {shift:.0f} mm apart"))
+    if anatomy.organs is None:
+        flags.append(Flag(Code.NO_ANATOMY, "physiological uptake not removed: no organ map was available"))
+    if seen.field_of_view == "partial":
+        flags.append(Flag(Code.FOV_PARTIAL, "; ".join(seen.reasons) or "limited field of view"))
+    return Quality(
+        uptake_minutes=minutes,
+        injected_mbq_per_kg=loaded.injected_mbq_per_kg,
+        liver_suv_mean=liver,
+        brain_covered=seen.brain_covered,
+        thighs_covered=seen.thighs_covered,
+        ct_contrast=ct_contrast(ct_hu, anatomy),
+        pet_ct_shift_mm=shift,
+        flags=tuple(flags),
+    )
+
+
+def _liver_mean(suv: Volume, anatomy: Anatomy) -> float | None:
+    try:
+        return reference_liver(suv, anatomy)[0]
+    except NotComputable:
+        return None
+
+
+def findings(
+    *,
+    request: JobRequest,
+    selection: SelectionRecord,
+    loaded: Loaded,
+    measured: Measured,
+    segmentation: Segmentation,
+    clinical: ClinicalRecord,
+    headers: Sequence[Dataset],
+    lesion_map_sha256: str,
+    settings_sha256: str,
+    started: str,
+    stage_seconds: dict[str, float],
+) -> Findings:
+    """Everything known of the study as one object.
+
+    Args:
+        headers: of all selected PET and CT instances; the first is a PET instance.
+    """
+    flags = (*(Flag(code, sentence) for code, sentence in selection.warnings), *measured.quality.flags)
+    record = _with_dicom(clinical, headers[0])
+    return Findings(
+        study_instance_uid=selection.study_instance_uid,
+        patient_id=str(headers[0].get("PatientID", "")),
+        pet_series_instance_uid=selection.pet.series_instance_uid,
+        ct_series_instance_uid=selection.ct.series_instance_uid,
+        series=selection.series,
+        suv=loaded.suv,
+        quality=replace(measured.quality, flags=flags),
+        virtual=selection.virtual,
+        baseline=selection.baseline,
+        lesions=measured.lesions,
+        rejected_candidates=measured.rejected_candidates,
+        totals=measured.totals,
+        clinical=record,
+        segmentation=segmentation,
+        not_computed=(*measured.not_computed, *_not_yet(measured, request)),
+        content_datetime=_latest_instant(headers, clinical.entered_at, segmentation.reference_instant),
+        lesion_map_sha256=lesion_map_sha256,
+        settings_sha256=settings_sha256,
+        provenance=Provenance(__version__, f"cpu ({platform.machine()})", started, stage_seconds),
+    )
+
+
+def _not_yet(measured: Measured, request: JobRequest) -> list[NotComputed]:
+    """The systems, indices and nomograms, each with the first reason that keeps it from being computed."""
+    partial = measured.field_of_view == "partial" and not request.allow_partial
+    if partial:
+        systems = (Code.FOV_PARTIAL, "needs the whole body from skull base to mid-thigh")
+    elif not measured.lesions:
+        systems = (Code.NO_AVID_LESION, "there is no FDG-avid lesion to judge")
+    else:
+        systems = (Code.NO_BUNDLE, "no trained bundle of this system is installed")
+    wanted = request.systems or SYSTEMS
+    index = (Code.NOT_INSTALLED, "clinical indices are not part of this version")
+    nomogram = (Code.NOT_INSTALLED, "nomograms are not part of this version")
+    return [
+        *(NotComputed(f"indices.{name}", *index) for name in INDICES),
+        *(NotComputed(f"systems.{name}", *systems) for name in wanted),
+        *(NotComputed(f"nomograms.{name}", *nomogram) for name in NOMOGRAMS),
+    ]
+
+
+def _with_dicom(clinical: ClinicalRecord, header: Dataset) -> ClinicalRecord:
+    """Age and sex from the PET's header where the record leaves them open."""
+    sources, age, sex = dict(clinical.sources), clinical.age_years, clinical.sex
+    text = str(header.get("PatientAge", "") or "")
+    if age is None and text.endswith("Y") and text[:-1].isdigit():
+        age, sources["age_years"] = float(text[:-1]), "dicom"
+    if sex is None and header.get("PatientSex") in ("M", "F"):
+        sex, sources["sex"] = header.PatientSex, "dicom"
+    return replace(clinical, age_years=age, sex=sex, sources=sources)
+
+
+def _latest_instant(headers: Sequence[Dataset], *others: str | None) -> str:
+    """The latest instant of the inputs, DICOM DT without fraction: acquisition or content time of the selected
+    instances, entry of the clinical record, content of a correction."""
+    instants = [text[:14] for text in others if text]
+    for header in headers:
+        for kind in ("Acquisition", "Content"):
+            date, clock = str(header.get(f"{kind}Date", "") or ""), str(header.get(f"{kind}Time", "") or "")
+            if len(date) == 8:
+                instants.append((date + clock.split(".")[0]).ljust(14, "0")[:14])
+        if header.get("AcquisitionDateTime"):
+            instants.append(str(header.AcquisitionDateTime).split(".")[0].ljust(14, "0")[:14])
+    if not instants:
+        study_date = str(headers[0].get("StudyDate", "") or "19000101")
+        instants.append((study_date + "000000")[:14])
+    return max(instants)

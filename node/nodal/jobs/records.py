@@ -1,0 +1,107 @@
+"""What one stage writes down for the next: small frozen records, each one JSON file of the workspace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import TypeAdapter
+
+from nodal.dicom.series import LoadedPet, LoadedSeries
+from nodal.findings import Lesion, NotComputed, Quality, RejectedCandidate, SuvUsed, Totals
+from nodal.jobs.workspace import Workspace
+from nodal.study import Baseline, PassedFile, Selection, SeriesDecision, SeriesFiles
+
+__all__ = ["ChosenSeries", "Loaded", "Measured", "SelectionRecord"]
+
+
+@dataclass(frozen=True)
+class ChosenSeries:
+    """A chosen series; ``files`` are names relative to the workspace's source folder."""
+
+    series_instance_uid: str
+    files: tuple[str, ...]
+
+    @classmethod
+    def of(cls, series: SeriesFiles, source: Path) -> Self:
+        """From the files as found."""
+        return cls(series.series_instance_uid, tuple(str(path.relative_to(source)) for path in series.paths))
+
+
+@dataclass(frozen=True)
+class SelectionRecord:
+    """``selection.json``: what was chosen, and why everything else was not."""
+
+    study_instance_uid: str
+    pet: ChosenSeries
+    ct: ChosenSeries
+    series: tuple[SeriesDecision, ...]
+    baseline: Baseline
+    virtual: bool
+    warnings: tuple[tuple[str, str], ...]
+    unreadable: tuple[tuple[str, str, str], ...]
+
+    @classmethod
+    def of(cls, selection: Selection, unreadable: tuple[PassedFile, ...], source: Path) -> Self:
+        """From the selection; ``unreadable`` as (file, code, reason)."""
+        return cls(
+            selection.study_instance_uid,
+            ChosenSeries.of(selection.pet, source),
+            ChosenSeries.of(selection.ct, source),
+            selection.series,
+            selection.baseline,
+            selection.virtual,
+            selection.warnings,
+            tuple((str(passed.path.relative_to(source)), str(passed.code), passed.reason) for passed in unreadable),
+        )
+
+    @classmethod
+    def read(cls, workspace: Workspace) -> SelectionRecord:
+        """From the workspace."""
+        return TypeAdapter(SelectionRecord).validate_python(workspace.read_json("selection.json"))
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """``loaded.json``: how the PET became SUV, and the instances in slice order."""
+
+    suv: SuvUsed
+    uptake_minutes: float | None
+    injected_mbq_per_kg: float | None
+    pet_files: tuple[str, ...]
+    ct_files: tuple[str, ...]
+
+    @classmethod
+    def of(cls, pet: LoadedPet, ct: LoadedSeries, files: dict[str, str]) -> Self:
+        """From the loaded series; ``files`` names the file of each SOP Instance UID."""
+        used = pet.conversion
+        return cls(
+            SuvUsed(used.method, used.factor, used.scan_reference_time, used.decay_s, used.warnings),
+            used.uptake_minutes,
+            used.injected_mbq_per_kg,
+            tuple(files[str(header.SOPInstanceUID)] for header in pet.headers),
+            tuple(files[str(header.SOPInstanceUID)] for header in ct.headers),
+        )
+
+    @classmethod
+    def read(cls, workspace: Workspace) -> Loaded:
+        """From the workspace."""
+        return TypeAdapter(Loaded).validate_python(workspace.read_json("loaded.json"))
+
+
+@dataclass(frozen=True)
+class Measured:
+    """``measured.json``: lesions, totals and the quality of the scan."""
+
+    lesions: tuple[Lesion, ...]
+    rejected_candidates: tuple[RejectedCandidate, ...]
+    totals: Totals
+    quality: Quality
+    field_of_view: Literal["whole", "partial"]
+    not_computed: tuple[NotComputed, ...]
+
+    @classmethod
+    def read(cls, workspace: Workspace) -> Measured:
+        """From the workspace."""
+        return TypeAdapter(Measured).validate_python(workspace.read_json("measured.json"))

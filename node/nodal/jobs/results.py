@@ -1,0 +1,82 @@
+"""Result objects on disk: the bytes once, under their digest, and a list of what belongs to whom."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from nodal.report.inputs import ObjectKind, ResultObject, Target
+from nodal.settings import Destination, Profile, Settings
+
+__all__ = ["OWN_ORTHANC", "ResultStore", "StoredObject", "own_target", "target_of", "targets"]
+
+OWN_ORTHANC = "orthanc"
+"""Name of the node's own Orthanc among the destinations; it gets everything."""
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """A finished result object; ``sha256`` names its bytes in the store, ``target`` for whom it was built."""
+
+    target: str
+    kind: ObjectKind
+    sop_class_uid: str
+    sop_instance_uid: str
+    sha256: str
+
+
+_OBJECTS: TypeAdapter[tuple[StoredObject, ...]] = TypeAdapter(tuple[StoredObject, ...])
+
+
+def own_target() -> Target:
+    """What the node's own Orthanc and ``nodal process`` get: every kind of object, everything computed."""
+    return Target(Profile(), "simulation_trained")
+
+
+def target_of(destination: Destination) -> Target:
+    """What a destination can take and may get."""
+    return Target(destination.profile, destination.accepts)
+
+
+def targets(settings: Settings) -> dict[str, Target]:
+    """The targets to build for, by the name of every destination; equal targets are built once."""
+    named = {destination.name: target_of(destination) for destination in settings.destinations}
+    return {OWN_ORTHANC: own_target(), **named}
+
+
+class ResultStore:
+    """``results/<sha256>`` of the state folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def path(self, sha256: str) -> Path:
+        """Where the bytes with this digest lie."""
+        return self._folder / sha256
+
+    def put(self, result: ResultObject, target: str) -> StoredObject:
+        """Stores the bytes, on disk when this returns; what is there already is left as it is."""
+        path = self.path(result.sha256)
+        if not path.exists():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+            with temporary.open("wb") as stream:
+                stream.write(result.data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporary.replace(path)
+        return StoredObject(target, result.kind, result.sop_class_uid, result.sop_instance_uid, result.sha256)
+
+
+def objects_to_json(objects: Sequence[StoredObject]) -> list[dict[str, str]]:
+    """Plain JSON of the list, the content of a job's ``objects.json``."""
+    return [asdict(entry) for entry in objects]
+
+
+def objects_from_json(value: object) -> tuple[StoredObject, ...]:
+    """The list back, checked."""
+    return _OBJECTS.validate_python(value)

@@ -1,0 +1,326 @@
+"""The stages of a study, from its files to its result objects; ``nodal process`` and the durable job call the same.
+
+    select -> load -> segment -> anatomy -> prognosis -> encode          (deliver is the engine's)
+
+Each stage reads what the one before left in the workspace, writes its own files whole or not at all, and may be run
+again without harm.
+
+    select      selection.json                              PET and CT chosen, every other series with its reason
+    load        pet_suv.nrrd ct_hu.nrrd loaded.json         SUV on the PET grid, CT resampled onto it
+    segment     organs.nrrd lesions.nrrd segmentation.json  the voxel maps
+    anatomy     measured.json                               lesions measured and placed, coverage, quality
+    prognosis   findings.json                               everything computed
+    encode      objects.json                                result objects, their bytes in the store
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import structlog
+from lymphoma.anatomy import Anatomy, AnatomyEngine, NoAnatomy
+from lymphoma.errors import NotComputable
+from lymphoma.imaging import Volume, resample_like
+from lymphoma.segmentation import lesions_from_contour, threshold_segmenter
+from pydantic import TypeAdapter
+from pydicom import Dataset, dcmread
+
+from nodal.audit import Trail
+from nodal.dicom.contour import read_contour
+from nodal.dicom.series import LoadedSeries, load_ct, load_pet, read_study
+from nodal.errors import Code, NodalError, Refused, SourceGone
+from nodal.findings import Segmentation, from_json, to_json
+from nodal.intake.selection import select
+from nodal.jobs import assemble
+from nodal.jobs.model import Stage
+from nodal.jobs.records import Loaded, Measured, SelectionRecord
+from nodal.jobs.results import ResultStore, objects_to_json, targets
+from nodal.jobs.workspace import Workspace
+from nodal.report.build import build
+from nodal.report.inputs import ReportInputs, ResultObject, Target
+from nodal.settings import Settings
+from nodal.study import ClinicalRecord, SeriesFiles
+
+__all__ = ["StageContext", "run_stage"]
+
+log = structlog.get_logger()
+
+_CLINICAL: TypeAdapter[ClinicalRecord] = TypeAdapter(ClinicalRecord)
+
+AIR_HU = -1024.0
+
+
+def _none_known(patient_key: str, study_date: str, study_instance_uid: str) -> str | None:
+    """Where no registry is at hand, no earlier PET/CT is known."""
+    return None
+
+
+@dataclass(frozen=True)
+class StageContext:
+    """What stages need of the node.
+
+    Attributes:
+        store: where finished result objects are kept.
+        anatomy: the engine that finds organs.
+        earlier_pet_ct: (patient key, study date, study UID) -> date of an earlier PET/CT this node has seen.
+    """
+
+    settings: Settings
+    trail: Trail
+    store: ResultStore
+    anatomy: AnatomyEngine = field(default_factory=NoAnatomy)
+    earlier_pet_ct: Callable[[str, str, str], str | None] = _none_known
+
+
+def run_stage(stage: Stage, workspace: Workspace, context: StageContext) -> None:
+    """Runs one stage, timed and in the audit trail.
+
+    Raises:
+        Refused: the study is unusable. NodalError: anything else that went wrong.
+    """
+    request = workspace.request()
+    names = {"job_id": request.job_id, "study_instance_uid": request.study_instance_uid}
+    begun = time.perf_counter()
+    try:
+        _STAGES[stage](workspace, context)
+    except NotComputable as error:
+        context.trail.record(f"{stage}_refused", outcome="refused", code=error.code, sentence=error.reason, **names)
+        raise Refused(Code(error.code), error.reason) from error
+    except NodalError as error:
+        outcome = "refused" if isinstance(error, Refused) else "failed"
+        context.trail.record(f"{stage}_{outcome}", outcome=outcome, code=error.code, sentence=error.message, **names)
+        raise
+    seconds = round(time.perf_counter() - begun, 3)
+    _note_seconds(workspace, stage, seconds)
+    context.trail.record(f"{stage}_done", seconds=seconds, **names)
+    log.info("stage done", stage=str(stage), job_id=request.job_id, seconds=seconds)
+
+
+def _note_seconds(workspace: Workspace, stage: Stage, seconds: float) -> None:
+    known = workspace.read_json("seconds.json") if workspace.path("seconds.json").exists() else {}
+    workspace.write_json("seconds.json", {**known, str(stage): seconds})
+
+
+def clinical_record(workspace: Workspace) -> ClinicalRecord | None:
+    """The record given with the job, if any."""
+    path = workspace.path("clinical.json")
+    return _CLINICAL.validate_json(path.read_bytes()) if path.exists() else None
+
+
+def _select(workspace: Workspace, context: StageContext) -> None:
+    study = read_study(workspace.source)
+    first = study.series[0].headers[0] if study.series else Dataset()
+    earlier = context.earlier_pet_ct(patient_key(first), str(first.get("StudyDate", "")), study.study_instance_uid)
+    clinical = clinical_record(workspace)
+    selection = select(study, settings=context.settings, clinical=clinical, earlier_pet_ct_date=earlier)
+    workspace.write_json("started.json", datetime.now(UTC).isoformat(timespec="seconds"))
+    record = SelectionRecord.of(selection, study.unreadable, workspace.source)
+    workspace.write_json("selection.json", asdict(record))
+
+
+def patient_key(header: Dataset) -> str:
+    """``issuer~id``, the patient's key in this hospital; either part may be empty."""
+    return f"{header.get('IssuerOfPatientID', '') or ''}~{header.get('PatientID', '') or ''}"
+
+
+def _series(workspace: Workspace, record: SelectionRecord, used_as: str) -> SeriesFiles:
+    chosen = record.pet if used_as == "pet" else record.ct
+    paths = tuple(workspace.source / name for name in chosen.files)
+    headers = tuple(_header(path) for path in paths)
+    return SeriesFiles(chosen.series_instance_uid, str(headers[0].Modality), paths, headers)
+
+
+def _header(path: Path) -> Dataset:
+    try:
+        return dcmread(path, stop_before_pixels=True, force=True)
+    except OSError as error:
+        raise SourceGone("the images of this job are no longer there; fetch the study again") from error
+
+
+def _load(workspace: Workspace, context: StageContext) -> None:
+    record = SelectionRecord.read(workspace)
+    pet = load_pet(_series(workspace, record, "pet"), assume_bw=context.settings.suv.assume_bw)
+    ct = load_ct(_series(workspace, record, "ct"))
+    pet.volume.save(workspace.path("pet_suv.nrrd"))
+    ct_on_pet = resample_like(ct.volume, pet.volume, fill=AIR_HU, interpolation="linear")
+    ct_on_pet.save(workspace.path("ct_hu.nrrd"))
+    loaded = Loaded.of(pet, ct, _files_by_uid(workspace, record))
+    workspace.write_json("loaded.json", asdict(loaded))
+
+
+def _files_by_uid(workspace: Workspace, record: SelectionRecord) -> dict[str, str]:
+    """SOP Instance UID to file name; enhanced objects keep one file for all their frames."""
+    names = (*record.pet.files, *record.ct.files)
+    return {str(_header(workspace.source / name).SOPInstanceUID): name for name in names}
+
+
+def _volumes(workspace: Workspace) -> tuple[Volume, Volume]:
+    return Volume.load(workspace.path("pet_suv.nrrd")), Volume.load(workspace.path("ct_hu.nrrd"))
+
+
+def _segment(workspace: Workspace, context: StageContext) -> None:
+    suv, ct_hu = _volumes(workspace)
+    anatomy = context.anatomy.find(suv, ct_hu)
+    if anatomy.organs is not None:
+        anatomy.organs.save(workspace.path("organs.nrrd"))
+    workspace.write_json("organs.json", {"engine": anatomy.engine, "names": dict(anatomy.names)})
+    request, rules = workspace.request(), context.settings.segmentation
+    if request.reference is not None:
+        lesion_map, made = _from_reference(workspace, request.reference, suv, anatomy.engine)
+    else:
+        segmenter = threshold_segmenter(rules.method, rules.min_volume_ml)
+        lesion_map = segmenter.segment(suv, ct_hu, anatomy)
+        made = Segmentation(
+            segmenter.name,
+            segmenter.description,
+            segmenter.min_volume_ml,
+            segmenter.connectivity,
+            anatomy_engine=anatomy.engine,
+        )
+    lesion_map.save(workspace.path("lesions.nrrd"))
+    workspace.write_json("segmentation.json", asdict(made))
+
+
+def _from_reference(workspace: Workspace, path: Path, suv: Volume, engine: str) -> tuple[Volume, Segmentation]:
+    record = SelectionRecord.read(workspace)
+    mask = read_contour(
+        path, LoadedSeries(suv, _pet_headers(workspace)), study_instance_uid=record.study_instance_uid
+    )
+    source = Dataset() if path.name.endswith((".nii", ".nii.gz", ".nrrd")) else _header(path)
+    label = source.get("StructureSetLabel") or source.get("ContentLabel") or source.get("Modality") or path.name
+    made = Segmentation(
+        "reference",
+        f"given contour ({label}), 26-connected components, no threshold and no volume rule",
+        0.0,
+        26,
+        reference_sop_instance_uid=source.get("SOPInstanceUID"),
+        reference_instant=_content_instant(source),
+        anatomy_engine=engine,
+    )
+    return lesions_from_contour(mask), made
+
+
+def _content_instant(source: Dataset) -> str | None:
+    """When a SEG or RTSTRUCT was made, DICOM DT."""
+    for kind in ("StructureSet", "Content", "InstanceCreation"):
+        if source.get(f"{kind}Date"):
+            return f"{source[f'{kind}Date'].value}{source.get(f'{kind}Time', '') or '000000'}".split(".")[0]
+    return None
+
+
+def _pet_headers(workspace: Workspace) -> tuple[Dataset, ...]:
+    loaded = Loaded.read(workspace)
+    return tuple(_header(workspace.source / name) for name in loaded.pet_files)
+
+
+def _ct_headers(workspace: Workspace) -> tuple[Dataset, ...]:
+    loaded = Loaded.read(workspace)
+    return tuple(_header(workspace.source / name) for name in loaded.ct_files)
+
+
+def _lesion_map(workspace: Workspace, grid: Volume) -> Volume:
+    return grid.with_array(Volume.load(workspace.path("lesions.nrrd")).array)
+
+
+def lesion_map_sha256(lesion_map: Volume) -> str:
+    """Hex SHA-256 of the labels as uint16, little endian, C order."""
+    return hashlib.sha256(np.ascontiguousarray(lesion_map.array, dtype="<u2").tobytes()).hexdigest()
+
+
+def anatomy_of(workspace: Workspace, grid: Volume) -> Anatomy:
+    """The organs found in the segment stage."""
+    known = workspace.read_json("organs.json")
+    path = workspace.path("organs.nrrd")
+    organs = grid.with_array(Volume.load(path).array) if path.exists() else None
+    return Anatomy(known["engine"], organs, {int(label): name for label, name in known["names"].items()})
+
+
+def _anatomy(workspace: Workspace, context: StageContext) -> None:
+    suv, ct_hu = _volumes(workspace)
+    lesion_map = _lesion_map(workspace, suv)
+    header = _pet_headers(workspace)[0]
+    measured = assemble.measure(
+        suv,
+        ct_hu,
+        lesion_map,
+        anatomy_of(workspace, suv),
+        Loaded.read(workspace),
+        header,
+        digest=workspace.request().digest,
+        lesion_map_sha256=lesion_map_sha256(lesion_map),
+        allow_partial=workspace.request().allow_partial,
+    )
+    workspace.write_json("measured.json", asdict(measured))
+
+
+def settings_digest(workspace: Workspace, settings: Settings) -> str:
+    """Hex SHA-256 of the settings that alter output, with the request's own."""
+    request = workspace.request()
+    altering = {
+        "segmentation": settings.segmentation.model_dump(mode="json"),
+        "suv": settings.suv.model_dump(mode="json"),
+        "evidence": settings.evidence.model_dump(mode="json"),
+        "baseline": settings.baseline.model_dump(mode="json"),
+        "systems": request.systems or settings.systems,
+        "allow_partial": request.allow_partial,
+    }
+    return hashlib.sha256(json.dumps(altering, sort_keys=True).encode()).hexdigest()
+
+
+def _prognosis(workspace: Workspace, context: StageContext) -> None:
+    suv = Volume.load(workspace.path("pet_suv.nrrd"))
+    made = TypeAdapter(Segmentation).validate_python(workspace.read_json("segmentation.json"))
+    findings = assemble.findings(
+        request=workspace.request(),
+        selection=SelectionRecord.read(workspace),
+        loaded=Loaded.read(workspace),
+        measured=Measured.read(workspace),
+        segmentation=made,
+        clinical=clinical_record(workspace) or ClinicalRecord(),
+        headers=(*_pet_headers(workspace), *_ct_headers(workspace)),
+        lesion_map_sha256=lesion_map_sha256(_lesion_map(workspace, suv)),
+        settings_sha256=settings_digest(workspace, context.settings),
+        started=workspace.read_json("started.json"),
+        stage_seconds=workspace.read_json("seconds.json"),
+    )
+    workspace.write_text("findings.json", to_json(findings))
+
+
+def report_inputs(workspace: Workspace) -> ReportInputs:
+    """What the result objects of this job are made from."""
+    suv = Volume.load(workspace.path("pet_suv.nrrd"))
+    return ReportInputs(
+        from_json(workspace.path("findings.json")),
+        suv,
+        _lesion_map(workspace, suv),
+        _pet_headers(workspace),
+        _ct_headers(workspace),
+    )
+
+
+def _encode(workspace: Workspace, context: StageContext) -> None:
+    inputs = report_inputs(workspace)
+    built: dict[Target, tuple[ResultObject, ...]] = {}
+    stored = []
+    for name, target in targets(context.settings).items():
+        if target not in built:
+            built[target] = build(inputs, target)
+        stored += [context.store.put(result, name) for result in built[target]]
+    workspace.write_json("objects.json", objects_to_json(stored))
+
+
+_STAGES: dict[Stage, Callable[[Workspace, StageContext], None]] = {
+    Stage.SELECT: _select,
+    Stage.LOAD: _load,
+    Stage.SEGMENT: _segment,
+    Stage.ANATOMY: _anatomy,
+    Stage.PROGNOSIS: _prognosis,
+    Stage.ENCODE: _encode,
+}
