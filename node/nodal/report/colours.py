@@ -1,0 +1,29 @@
+"""The colour of a lesion, the same in SEG, summary image and PDF."""
+
+from __future__ import annotations
+
+import numpy as np
+from skimage.color import lab2rgb, rgb2lab
+
+__all__ = ["lesion_colour"]
+
+# Turning the hue by the golden angle keeps neighbours in number far apart, however many lesions there are.
+_GOLDEN_ANGLE_RAD = np.pi * (3.0 - np.sqrt(5.0))
+_FIRST_HUE_RAD = np.deg2rad(28.0)
+# Dark enough for a line on white paper, light enough for an overlay on a dark viewer.
+_LIGHTNESS = (52.0, 62.0, 44.0)
+_CHROMA = 62.0
+
+
+def lesion_colour(number: int) -> tuple[int, int, int]:
+    """The colour of the lesion with this number (from 1), as sRGB 0..255; depends on nothing else."""
+    hue = _FIRST_HUE_RAD + (number - 1) * _GOLDEN_ANGLE_RAD
+    lab = np.array([_LIGHTNESS[(number - 1) % len(_LIGHTNESS)], _CHROMA * np.cos(hue), _CHROMA * np.sin(hue)])
+    # Out-of-gamut corners are pulled in by lowering the chroma, so that the hue stays.
+    for _ in range(12):
+        rgb = lab2rgb(lab)
+        if np.allclose(lab, rgb2lab(rgb), atol=1.0):
+            break
+        lab[1:] *= 0.92
+    red, green, blue = (int(round(255 * float(part))) for part in lab2rgb(lab))
+    return red, green, blue
