@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from nodal.errors import SettingsInvalid
@@ -107,6 +107,16 @@ class Destination(_Frozen):
     )
     profile: Profile = Field(Profile(), description="Object kinds this destination can take.")
 
+    @model_validator(mode="after")
+    def _has_an_address(self) -> Self:
+        if self.name == "orthanc":
+            raise ValueError("the name orthanc stands for the node's own Orthanc")
+        if self.kind == "dimse" and not (self.host and self.port and self.ae_title):
+            raise ValueError("a dimse destination needs host, port and ae_title")
+        if self.kind == "stow" and not self.url:
+            raise ValueError("a stow destination needs url")
+        return self
+
 
 class DeliverySettings(_Frozen):
     """When results leave, and how long the node keeps trying."""
@@ -181,6 +191,15 @@ class Settings(BaseSettings):
     engines: Mapping[str, Mapping[str, Any]] = Field(
         default_factory=dict, description="External engines: nnunet, totalsegmentator."
     )
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        names = [destination.name for destination in self.destinations]
+        if len(set(names)) != len(names):
+            raise ValueError("two destinations have the same name")
+        if self.api.secret_file is None and self.api.host not in ("127.0.0.1", "::1", "localhost"):
+            raise ValueError("api.host beyond loopback needs api.secret_file")
+        return self
 
     @classmethod
     def settings_customise_sources(

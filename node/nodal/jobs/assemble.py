@@ -63,7 +63,9 @@ def measure(
     seen = coverage(suv, ct_hu, anatomy)
     measures = measure_lesions(suv, lesion_map)
     lesions = tuple(_lesion(one, lesion_map, anatomy, digest, lesion_map_sha256) for one in measures)
-    totals = measure_totals(measures, weight_kg=_number(header, "PatientWeight"), height_m=_number(header, "PatientSize"))
+    totals = measure_totals(
+        measures, weight_kg=_number(header, "PatientWeight"), height_m=_number(header, "PatientSize")
+    )
     partial = seen.field_of_view == "partial" and not allow_partial
     missing = [*_fov_missing(partial), *_liver_missing(anatomy)]
     quality = _quality(suv, ct_hu, anatomy, seen, loaded)
@@ -75,9 +77,7 @@ def _number(header: Dataset, keyword: str) -> float | None:
     return float(value) if value not in (None, "") else None
 
 
-def _lesion(
-    one: LesionMeasures, lesion_map: Volume, anatomy: Anatomy, digest: str, lesion_map_sha256: str
-) -> Lesion:
+def _lesion(one: LesionMeasures, lesion_map: Volume, anatomy: Anatomy, digest: str, lesion_map_sha256: str) -> Lesion:
     return Lesion(
         number=one.number,
         tracking_uid=tracking_uid(digest, lesion_map_sha256, one.number),
