@@ -34,6 +34,7 @@ from pydicom import Dataset, dcmread
 
 from nodal.audit import Trail
 from nodal.dicom.contour import read_contour
+from nodal.dicom.digest import study_digest
 from nodal.dicom.series import LoadedSeries, load_ct, load_pet, read_study
 from nodal.errors import Code, NodalError, Refused, SourceGone
 from nodal.findings import Segmentation, from_json, to_json
@@ -46,9 +47,9 @@ from nodal.jobs.workspace import Workspace
 from nodal.report.build import build
 from nodal.report.inputs import ReportInputs, ResultObject, Target
 from nodal.settings import Settings
-from nodal.study import ClinicalRecord, SeriesFiles
+from nodal.study import ClinicalRecord, Selection, SeriesFiles, StudyFiles
 
-__all__ = ["StageContext", "run_stage"]
+__all__ = ["Examined", "StageContext", "clinical_record", "examine", "patient_key", "report_inputs", "run_stage"]
 
 log = structlog.get_logger()
 
@@ -114,12 +115,35 @@ def clinical_record(workspace: Workspace) -> ClinicalRecord | None:
     return _CLINICAL.validate_json(path.read_bytes()) if path.exists() else None
 
 
-def _select(workspace: Workspace, context: StageContext) -> None:
-    study = read_study(workspace.source)
-    first = study.series[0].headers[0] if study.series else Dataset()
+@dataclass(frozen=True, eq=False)
+class Examined:
+    """A study looked at before it is a job: its files, what was chosen, and the digest of what was chosen."""
+
+    study: StudyFiles
+    selection: Selection
+    digest: str
+
+
+def choose(folder: Path, context: StageContext, clinical: ClinicalRecord | None) -> tuple[StudyFiles, Selection]:
+    """Reads a study folder and chooses PET and CT.
+
+    Raises:
+        Refused: nothing in it can be used.
+    """
+    study = read_study(folder)
+    first = study.series[0].headers[0]
     earlier = context.earlier_pet_ct(patient_key(first), str(first.get("StudyDate", "")), study.study_instance_uid)
-    clinical = clinical_record(workspace)
-    selection = select(study, settings=context.settings, clinical=clinical, earlier_pet_ct_date=earlier)
+    return study, select(study, settings=context.settings, clinical=clinical, earlier_pet_ct_date=earlier)
+
+
+def examine(folder: Path, context: StageContext, clinical: ClinicalRecord | None = None) -> Examined:
+    """As :func:`choose`, with the digest that names the job."""
+    study, selection = choose(folder, context, clinical)
+    return Examined(study, selection, study_digest(selection))
+
+
+def _select(workspace: Workspace, context: StageContext) -> None:
+    study, selection = choose(workspace.source, context, clinical_record(workspace))
     workspace.write_json("started.json", datetime.now(UTC).isoformat(timespec="seconds"))
     record = SelectionRecord.of(selection, study.unreadable, workspace.source)
     workspace.write_json("selection.json", asdict(record))

@@ -1,0 +1,291 @@
+"""The command line. Results go to stdout (a table, or JSON with ``--json``), logs and progress to stderr.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused (the study or header is unusable).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import TypeAdapter, ValidationError
+from rich.console import Console
+
+from nodal import __version__
+from nodal.errors import NodalError, Refused, WrongUsage
+from nodal.logs import log_to_stderr
+from nodal.settings import Settings, load_settings
+from nodal.study import ClinicalRecord
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    help="Nodal: a PACS node for lymphoma. FDG PET/CT in; DICOM SEG, SR and PDF out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+out = Console()
+err = Console(stderr=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Config = Annotated[Path | None, typer.Option("--config", help="Settings file (YAML).", show_default=False)]
+
+
+def main() -> None:
+    """Entry point of ``nodal``: every error of the node becomes its code, its sentence and its exit code."""
+    try:
+        app()
+    except NodalError as error:
+        _say_error(error, as_json="--json" in sys.argv)
+        sys.exit(error.exit_code)
+
+
+def _say_error(error: NodalError, *, as_json: bool) -> None:
+    word = "refused" if isinstance(error, Refused) else "failed"
+    if as_json:
+        show_json({word: {"code": str(error.code), "message": error.message}})
+    else:
+        err.print(f"[bold red]{word}[/] {error.code}: {error.message}", highlight=False)
+
+
+def show_json(value: Any) -> None:
+    """JSON on stdout, nothing else."""
+    out.file.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def _settings(config: Path | None) -> Settings:
+    log_to_stderr()
+    return load_settings(config)
+
+
+def _clinical(path: Path | None) -> ClinicalRecord | None:
+    """A clinical record from a JSON or YAML file of its fields."""
+    import yaml
+
+    if path is None:
+        return None
+    try:
+        fields = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        record = TypeAdapter(ClinicalRecord).validate_python(fields, extra="forbid")
+    except OSError as error:
+        raise WrongUsage(f"cannot read {path}: {error.strerror}") from error
+    except (yaml.YAMLError, ValidationError) as error:
+        raise WrongUsage(f"{path} is not a clinical record: {error}") from error
+    sources = {name: "file" for name in fields if name not in ("sources", "entered_at", "timepoint")}
+    return ClinicalRecord(**{**asdict(record), "sources": {**sources, **record.sources}})
+
+
+@app.command()
+def process(
+    study: Annotated[Path, typer.Argument(help="Folder with the study's DICOM files, any names, any depth.")],
+    out_dir: Annotated[Path, typer.Option("--out", help="Folder for the results; made if missing.")],
+    clinical: Annotated[Path | None, typer.Option(help="Clinical record, JSON or YAML.")] = None,
+    systems: Annotated[str | None, typer.Option(help="Prognosis systems to run, separated by commas.")] = None,
+    reference: Annotated[
+        Path | None, typer.Option(help="SEG, RTSTRUCT or NIfTI contour in place of the segmenter.")
+    ] = None,
+    organs: Annotated[
+        Path | None, typer.Option(help="Organ map on the PET grid, with names in a .json beside it.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    allow_partial: Annotated[
+        bool, typer.Option("--allow-partial", help="Compute whole-body items on a partial scan, marked.")
+    ] = False,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Runs the whole pipeline on a folder, without a server.
+
+    Example: `nodal process ./study --out ./results --clinical patient.yaml`
+    """
+    from nodal import show
+    from nodal.jobs.process import process_folder
+
+    settings = _settings(config)
+    if device not in ("auto", "cpu", "cuda"):
+        raise WrongUsage("--device is auto, cpu or cuda")
+    with err.status("reading the study") as status:
+        findings = process_folder(
+            study,
+            out_dir,
+            settings,
+            clinical=_clinical(clinical),
+            systems=tuple(systems.split(",")) if systems else None,
+            reference=reference,
+            anatomy=_given_anatomy(organs),
+            allow_partial=allow_partial,
+            progress=lambda stage: status.update(f"{stage} ..."),
+        )
+    if as_json:
+        show_json(asdict(findings))
+    else:
+        out.print(show.findings_table(findings, out_dir))
+
+
+def _given_anatomy(path: Path | None) -> Any:
+    from lymphoma.anatomy import GivenAnatomy
+    from lymphoma.imaging import Volume
+
+    if path is None:
+        return None
+    names = path.with_name(path.name.split(".")[0] + ".json")
+    if not (path.is_file() and names.is_file()):
+        raise WrongUsage(f"--organs needs {path} and {names}")
+    labels = json.loads(names.read_text(encoding="utf-8"))
+    return GivenAnatomy(Volume.load(path), {int(label): name for label, name in labels.items()})
+
+
+@app.command()
+def suv(
+    series: Annotated[Path, typer.Argument(help="Folder with one PET series.")],
+    mask: Annotated[Path | None, typer.Option(help="NIfTI or RTSTRUCT that limits the statistics.")] = None,
+    config: Config = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON is what this command always prints.")] = True,
+) -> None:
+    """Converts a PET series to SUV and prints how, with its statistics, as JSON.
+
+    Example: `nodal suv ./pet --mask liver.nii.gz`
+    """
+    from nodal.dicom.suv_summary import suv_summary
+
+    settings = _settings(config)
+    show_json(asdict(suv_summary(series, mask, assume_bw=settings.suv.assume_bw)))
+
+
+@app.command()
+def simulate(
+    patients: Annotated[int, typer.Option(help="How many virtual patients.", min=1)],
+    out_dir: Annotated[Path, typer.Option("--out", help="Folder for the studies; made if missing.")],
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Makes virtual patients as DICOM studies, with their true lesion maps.
+
+    Example: `nodal simulate --patients 2 --out ./virtual --seed 7`
+    """
+    from rich.progress import Progress
+
+    from nodal.simulate import simulate as simulate_patients
+
+    log_to_stderr()
+    with Progress(console=err) as progress:
+        task = progress.add_task("virtual patients", total=patients)
+        written = simulate_patients(patients, out_dir, seed, progress=lambda *_: progress.advance(task))
+    if as_json:
+        show_json([asdict(study) for study in written])
+    else:
+        for study in written:
+            out.print(str(study.folder), highlight=False)
+
+
+@app.command()
+def serve(config: Config = None) -> None:
+    """Runs the node: listener, workers and HTTP API, until it is told to stop.
+
+    Example: `nodal serve --config config/node.yaml`
+    """
+    from nodal.jobs.serve import serve as serve_node
+
+    serve_node(_settings(config))
+
+
+@app.command()
+def jobs(
+    study: Annotated[str | None, typer.Option(help="Study Instance UID.")] = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Lists what the node did and is doing.
+
+    Example: `nodal jobs --config config/node.yaml --json`
+    """
+    from nodal import show
+    from nodal.jobs.service import NodeService
+
+    with NodeService.beside(_settings(config)) as service:
+        known = service.jobs(study)
+    if as_json:
+        show_json([asdict(job) for job in known])
+    else:
+        out.print(show.jobs_table(known))
+
+
+@app.command()
+def retry(job: Annotated[str, typer.Argument(help="Job id.")], config: Config = None, as_json: Json = False) -> None:
+    """Runs a failed, refused or parked job again from where it stopped.
+
+    Example: `nodal retry 0f3c...-r0`
+    """
+    _act("retry", job, config, as_json)
+
+
+@app.command()
+def cancel(job: Annotated[str, typer.Argument(help="Job id.")], config: Config = None, as_json: Json = False) -> None:
+    """Stops a job; what was delivered stays delivered.
+
+    Example: `nodal cancel 0f3c...-r0`
+    """
+    _act("cancel", job, config, as_json)
+
+
+def _act(verb: str, job_id: str, config: Path | None, as_json: bool) -> None:
+    from nodal.jobs.service import NodeService
+
+    with NodeService.beside(_settings(config)) as service:
+        view = getattr(service, verb)(job_id)
+    if as_json:
+        show_json(asdict(view))
+    else:
+        out.print(f"{view.job_id} {view.state}", highlight=False)
+
+
+@app.command()
+def audit(
+    job: Annotated[str | None, typer.Option(help="Job id.")] = None,
+    study: Annotated[str | None, typer.Option(help="Study Instance UID.")] = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Prints the trail: everything the node did, in order.
+
+    Example: `nodal audit --job 0f3c...-r0`
+    """
+    from nodal import show
+    from nodal.audit import Trail
+
+    settings = _settings(config)
+    events = list(Trail(settings.state_dir / "audit").events(job_id=job, study_instance_uid=study))
+    if as_json:
+        show_json([asdict(event) for event in events])
+    else:
+        out.print(show.audit_table(events))
+
+
+@app.command()
+def doctor(config: Config = None, as_json: Json = False) -> None:
+    """Checks settings, ports, destinations, Orthanc, processor, bundles and disk; exits 1 if anything is wrong.
+
+    Example: `nodal doctor --config config/node.yaml`
+    """
+    from nodal import show
+    from nodal.doctor import examine_node
+
+    checks = examine_node(_settings(config))
+    if as_json:
+        show_json([asdict(check) for check in checks])
+    else:
+        out.print(show.doctor_table(checks))
+    if any(check.state == "wrong" for check in checks):
+        raise typer.Exit(1)
+
+
+@app.command()
+def version() -> None:
+    """Prints the version. Example: `nodal version`"""
+    out.print(__version__, highlight=False)

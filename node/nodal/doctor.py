@@ -1,0 +1,139 @@
+"""What an administrator checks before trusting a node: settings, disk, ports, peers, processor, bundles, fonts."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import httpx
+from pydicom.uid import (
+    UID,
+    Comprehensive3DSRStorage,
+    ComprehensiveSRStorage,
+    EncapsulatedPDFStorage,
+    SecondaryCaptureImageStorage,
+    SegmentationStorage,
+)
+
+from nodal.delivery import DimseSender
+from nodal.errors import NodalError
+from nodal.settings import Destination, OrthancSettings, Settings
+
+__all__ = ["Check", "examine_node"]
+
+DISK_FLOOR_GB = 10.0
+RESULT_CLASSES = (
+    SegmentationStorage,
+    Comprehensive3DSRStorage,
+    ComprehensiveSRStorage,
+    EncapsulatedPDFStorage,
+    SecondaryCaptureImageStorage,
+)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at: ``good``, ``note`` (works, but know it) or ``wrong``."""
+
+    subject: str
+    state: Literal["good", "note", "wrong"]
+    said: str
+
+
+def examine_node(settings: Settings) -> tuple[Check, ...]:
+    """Every check, in the order of the settings; none of them changes anything."""
+    return tuple(_checks(settings))
+
+
+def _checks(settings: Settings) -> Iterator[Check]:
+    yield Check("settings", "good", "read and consistent")
+    yield _disk(settings.state_dir)
+    if settings.listener is not None:
+        yield _port("listener", settings.listener.host, settings.listener.port)
+        if not settings.listener.allowed_callers:
+            yield Check("listener callers", "note", "every calling AE title is let in")
+    yield _port("api", settings.api.host, settings.api.port)
+    yield (
+        _orthanc(settings.orthanc) if settings.orthanc else Check("orthanc", "note", "none: results stay in state_dir")
+    )
+    calling = settings.listener.ae_title if settings.listener else "NODAL"
+    if not settings.destinations:
+        yield Check("destinations", "note", "none")
+    for destination in settings.destinations:
+        yield _destination(destination, calling)
+    yield _processor()
+    yield _bundles(settings)
+    yield _fonts()
+
+
+def _disk(folder: Path) -> Check:
+    existing = next(parent for parent in (folder.resolve(), *folder.resolve().parents) if parent.exists())
+    free_gb = shutil.disk_usage(existing).free / 1e9
+    state: Literal["good", "wrong"] = "good" if free_gb > DISK_FLOOR_GB else "wrong"
+    return Check("disk", state, f"{free_gb:.0f} GB free under {folder}")
+
+
+def _port(subject: str, host: str, port: int) -> Check:
+    if port == 0:
+        return Check(subject, "good", "takes a free port")
+    with socket.socket() as probe:
+        probe.settimeout(1.0)
+        answered = probe.connect_ex((host, port)) == 0
+    said = "answers: the node, or another program, has it" if answered else "free"
+    return Check(subject, "note" if answered else "good", f"{host}:{port} {said}")
+
+
+def _orthanc(orthanc: OrthancSettings) -> Check:
+    password = orthanc.password_file.read_text().strip() if orthanc.password_file else ""
+    login = httpx.BasicAuth(orthanc.user, password) if orthanc.user else None
+    try:
+        answer = httpx.get(f"{orthanc.url.rstrip('/')}/system", auth=login, timeout=5.0)
+        answer.raise_for_status()
+    except httpx.HTTPError as error:
+        return Check("orthanc", "wrong", f"{orthanc.url}: {type(error).__name__}")
+    return Check("orthanc", "good", f"{orthanc.url} version {answer.json().get('Version')}")
+
+
+def _destination(destination: Destination, calling: str) -> Check:
+    subject = f"destination {destination.name}"
+    if destination.kind == "stow":
+        try:
+            status = httpx.get(f"{(destination.url or '').rstrip('/')}/studies?limit=1", timeout=5.0).status_code
+        except httpx.HTTPError as error:
+            return Check(subject, "wrong", type(error).__name__)
+        return Check(subject, "good" if status < 400 else "wrong", f"QIDO-RS answered HTTP {status}")
+    try:
+        accepted = DimseSender(destination, calling).accepted_classes(RESULT_CLASSES)
+    except NodalError as error:
+        return Check(subject, "wrong", error.message)
+    refused = [UID(name).name for name, taken in accepted.items() if not taken]
+    if refused:
+        return Check(subject, "note", f"answers C-ECHO; takes no {', '.join(refused)}")
+    return Check(subject, "good", f"answers C-ECHO and takes every result object; accepts {destination.accepts}")
+
+
+def _processor() -> Check:
+    import torch
+
+    if torch.cuda.is_available():
+        return Check("processor", "good", torch.cuda.get_device_name(0))
+    return Check("processor", "note", f"no GPU; {torch.get_num_threads()} CPU threads")
+
+
+def _bundles(settings: Settings) -> Check:
+    missing = [name for name, folder in settings.bundles.items() if not (folder / "configs/metadata.json").is_file()]
+    if missing:
+        return Check("bundles", "wrong", f"no configs/metadata.json in: {', '.join(missing)}")
+    return Check("bundles", "note", f"{len(settings.bundles)} configured; measures need none")
+
+
+def _fonts() -> Check:
+    noto = Path("/usr/share/fonts/truetype/noto/NotoSans-Regular.ttf").is_file()
+    cjk = Path("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc").is_file()
+    if noto and cjk:
+        return Check("fonts", "good", "Noto Sans with Latin, Greek, Cyrillic, CJK, Arabic and Hebrew")
+    return Check("fonts", "note", "install fonts-noto-core and fonts-noto-cjk to draw every name")

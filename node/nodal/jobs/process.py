@@ -1,0 +1,107 @@
+"""The whole way of a study on a folder of files, without a server: ``nodal process``."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from io import BytesIO
+from pathlib import Path
+
+from lymphoma.anatomy import AnatomyEngine, NoAnatomy
+from pydicom import dcmread
+
+from nodal.audit import Trail
+from nodal.errors import WrongUsage
+from nodal.findings import Findings, from_json
+from nodal.jobs.model import JobRequest, Stage, StudySource
+from nodal.jobs.results import OWN_ORTHANC, ResultStore, objects_from_json
+from nodal.jobs.stages import StageContext, examine, run_stage
+from nodal.jobs.workspace import Workspace
+from nodal.settings import Settings
+from nodal.study import ClinicalRecord
+
+__all__ = ["process_folder"]
+
+FILE_NAMES = {"seg": "seg.dcm", "sr": "sr.dcm", "pdf": "report.dcm", "summary": "summary.dcm"}
+STAGES: Sequence[Stage] = tuple(stage for stage in Stage if stage is not Stage.DELIVER)
+
+
+def process_folder(
+    study: Path,
+    out: Path,
+    settings: Settings,
+    *,
+    clinical: ClinicalRecord | None = None,
+    systems: tuple[str, ...] | None = None,
+    reference: Path | None = None,
+    anatomy: AnatomyEngine | None = None,
+    allow_partial: bool = False,
+    progress: Callable[[Stage], None] = lambda stage: None,
+) -> Findings:
+    """Runs every stage up to encode on the DICOM files below ``study`` and writes the results into ``out``.
+
+    Writes ``findings.json``, ``sr.dcm``, ``report.dcm``, ``report.pdf``, ``summary.dcm`` and, when there is a lesion,
+    ``seg.dcm``.
+
+    Args:
+        reference: a SEG, RTSTRUCT or NIfTI contour that stands in for the segmenter.
+        anatomy: organ engine; none without one.
+        progress: called with each stage before it runs.
+
+    Raises:
+        Refused: the study is unusable. WrongUsage: a path that is not there.
+    """
+    if not study.is_dir():
+        raise WrongUsage(f"{study} is not a folder")
+    if reference is not None and not reference.is_file():
+        raise WrongUsage(f"{reference} is not a file")
+    own = settings.model_copy(update={"destinations": ()})
+    with tempfile.TemporaryDirectory(prefix="nodal-process-") as name:
+        scratch = Path(name)
+        workspace = Workspace(scratch / "job")
+        workspace.root.mkdir()
+        workspace.source.symlink_to(study.resolve(), target_is_directory=True)
+        store = ResultStore(scratch / "results")
+        context = StageContext(own, Trail(scratch / "audit"), store, anatomy or NoAnatomy())
+        if clinical is not None:
+            workspace.write_json("clinical.json", asdict(clinical))
+        examined = examine(workspace.source, context, clinical)
+        workspace.save_request(
+            JobRequest(
+                job_id=f"{examined.digest[:32]}-r0",
+                digest=examined.digest,
+                revision=0,
+                cause="intake",
+                study_instance_uid=examined.selection.study_instance_uid,
+                source=StudySource("folder", study),
+                reference=reference.resolve() if reference else None,
+                systems=systems,
+                allow_partial=allow_partial,
+            )
+        )
+        for stage in STAGES:
+            progress(stage)
+            run_stage(stage, workspace, context)
+        return _write_results(workspace, store, out)
+
+
+def _write_results(workspace: Workspace, store: ResultStore, out: Path) -> Findings:
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "seg.dcm").unlink(missing_ok=True)
+    for entry in objects_from_json(workspace.read_json("objects.json")):
+        if entry.target != OWN_ORTHANC or entry.kind not in FILE_NAMES:
+            continue
+        data = store.path(entry.sha256).read_bytes()
+        (out / FILE_NAMES[entry.kind]).write_bytes(data)
+        if entry.kind == "pdf":
+            (out / "report.pdf").write_bytes(pdf_of(data))
+    (out / "findings.json").write_bytes(workspace.path("findings.json").read_bytes())
+    return from_json(out / "findings.json")
+
+
+def pdf_of(part10: bytes) -> bytes:
+    """The PDF inside an encapsulated PDF object, without DICOM's padding byte."""
+    dataset = dcmread(BytesIO(part10))
+    document: bytes = dataset.EncapsulatedDocument
+    return document[: dataset.get("EncapsulatedDocumentLength", len(document))]
