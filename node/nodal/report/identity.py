@@ -7,7 +7,6 @@ import io
 
 from pydicom import Dataset, dcmwrite
 from pydicom.dataset import FileMetaDataset
-from pydicom.sr.coding import Code
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from nodal.findings import Findings
@@ -35,15 +34,9 @@ def device_serial(findings: Findings) -> str:
     return f"NODAL-{findings.provenance.node_version}"
 
 
-def _code_item(code: Code) -> Dataset:
-    item = Dataset()
-    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = code.value, code.scheme_designator, code.meaning
-    return item
-
-
 def _equipment_item(findings: Findings, model: str, versions: str | list[str], description: str) -> Dataset:
     item = Dataset()
-    item.PurposeOfReferenceCodeSequence = [_code_item(codes.PROCESSING_EQUIPMENT)]
+    item.PurposeOfReferenceCodeSequence = [codes.code_item(codes.PROCESSING_EQUIPMENT)]
     item.Manufacturer = MANUFACTURER
     item.ManufacturerModelName = model
     item.DeviceSerialNumber = device_serial(findings)

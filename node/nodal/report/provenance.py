@@ -1,0 +1,111 @@
+"""How the lesion map came about, in the words and codes that SEG and SR share; marks that every object must bear."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pydicom.sr.coding import Code
+
+from nodal.findings import Findings, Lesion
+from nodal.report import codes
+
+__all__ = [
+    "PARTIAL_MARK",
+    "SIMULATION_MARK",
+    "UPTAKE_MARK",
+    "Delineation",
+    "delineation",
+    "finding_code",
+    "fitting",
+    "lesion_name",
+    "marks",
+    "series_title",
+]
+
+PARTIAL_MARK = "limited field of view, not whole-body TMTV"
+SIMULATION_MARK = "simulation of a virtual patient"
+UPTAKE_MARK = "physiological uptake not removed"
+
+_NETWORK_METHODS = ("network", "nnunet", "suv4_reviewed")
+
+
+@dataclass(frozen=True)
+class Delineation:
+    """The algorithm that drew the lesions (TID 4019; SEG's Segmentation Algorithm Identification).
+
+    Attributes:
+        segment_type: Segment Algorithm Type (0062,0008). name: at most 64 characters.
+        parameters: name and value of all that makes the result reproducible.
+    """
+
+    segment_type: Literal["AUTOMATIC", "SEMIAUTOMATIC"]
+    name: str
+    family: Code
+    version: str
+    parameters: dict[str, str]
+
+
+def delineation(findings: Findings) -> Delineation:
+    """How the lesions of these findings were drawn; a given contour counts as semi-automatic."""
+    made = findings.segmentation
+    parameters = {
+        "rule": made.description,
+        "min_volume_ml": f"{made.min_volume_ml:g}",
+        "connectivity": str(made.connectivity),
+        "anatomy_engine": made.anatomy_engine,
+    }
+    if made.reference_sop_instance_uid:
+        parameters["reference"] = made.reference_sop_instance_uid
+        family = codes.MANUAL_PROCESSING
+    else:
+        family = codes.ARTIFICIAL_INTELLIGENCE if made.method in _NETWORK_METHODS else codes.THRESHOLDING
+    return Delineation(
+        segment_type="SEMIAUTOMATIC" if made.reference_sop_instance_uid else "AUTOMATIC",
+        name=f"Nodal {made.method}"[:64],
+        family=family,
+        version=findings.provenance.node_version,
+        parameters=parameters,
+    )
+
+
+def finding_code(findings: Findings, lesion: Lesion) -> Code:
+    """Neoplasm where a person or an organ map told disease from physiological uptake, else only lesion."""
+    judged = findings.segmentation.reference_sop_instance_uid or findings.segmentation.anatomy_engine != "none"
+    return codes.NEOPLASM if judged and lesion.status == "accepted" else codes.LESION
+
+
+def marks(findings: Findings) -> tuple[str, ...]:
+    """What must stand on every object made from these findings, most important first."""
+    found = []
+    if findings.virtual:
+        found.append(SIMULATION_MARK)
+    if findings.totals.field_of_view == "partial":
+        found.append(PARTIAL_MARK)
+    if findings.segmentation.anatomy_engine == "none" and not findings.segmentation.reference_sop_instance_uid:
+        found.append(UPTAKE_MARK)
+    if findings.baseline == "assumed":
+        found.append("assumed baseline")
+    return tuple(found)
+
+
+def lesion_name(lesion: Lesion) -> str:
+    """``Lesion 7``; also its Tracking Identifier (112039 DCM)."""
+    return f"Lesion {lesion.number}"
+
+
+def fitting(parts: tuple[str, ...], limit: int) -> str:
+    """As many of the parts as fit into ``limit`` characters, in their order, joined by semicolons."""
+    text = ""
+    for part in parts:
+        longer = f"{text}; {part}" if text else part
+        if len(longer) <= limit:
+            text = longer
+    return text
+
+
+def series_title(short_name: str, findings: Findings) -> str:
+    """Series Description of a result object: its name, of at most nine characters, and what limits its meaning."""
+    simulated = ", simulated" if findings.virtual else ""
+    partial = f", {PARTIAL_MARK}" if findings.totals.field_of_view == "partial" else ""
+    return f"{short_name}{simulated}{partial}"[:64]

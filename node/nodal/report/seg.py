@@ -1,0 +1,151 @@
+"""The segmentation: one segment for each lesion, on the PET's own grid (PS3.3 A.51, C.8.20)."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from highdicom import AlgorithmIdentificationSequence
+from highdicom.color import CIELabColor
+from highdicom.seg import Segmentation, SegmentationTypeValues, SegmentDescription
+from pydicom import Dataset
+from pydicom.uid import ExplicitVRLittleEndian, RLELossless
+
+from nodal.findings import Findings, Lesion
+from nodal.report import codes, identity
+from nodal.report.canonical import inputs_digest
+from nodal.report.colours import lesion_colour
+from nodal.report.context import patient_context
+from nodal.report.inputs import ReportInputs, ResultObject, Target
+from nodal.report.provenance import delineation, finding_code, fitting, lesion_name, marks, series_title
+from nodal.report.uids import derived_uid, object_uid, series_uid
+
+__all__ = ["SERIES_NUMBER", "build_seg", "segment_label"]
+
+SERIES_NUMBER = 9101
+_LO = 64
+
+# Of the source, highdicom gets what it needs for geometry and references, nothing more.
+_NEEDED = (
+    "SOPClassUID",
+    "SOPInstanceUID",
+    "SeriesInstanceUID",
+    "FrameOfReferenceUID",
+    "PositionReferenceIndicator",
+    "Modality",
+    "Rows",
+    "Columns",
+    "PixelSpacing",
+    "SliceThickness",
+    "SpacingBetweenSlices",
+    "ImageOrientationPatient",
+    "ImagePositionPatient",
+    "InstanceNumber",
+)
+
+
+def segment_label(lesion: Lesion) -> str:
+    """What a viewer lists: number, volume, site where known, and whether a person must still look."""
+    volume = f"{lesion.volume_ml:.0f}" if lesion.volume_ml >= 10 else f"{lesion.volume_ml:.1f}"
+    site = lesion.station or lesion.organ
+    label = f"L{lesion.number:02d} {volume} mL" + (f" {site}" if site else "")
+    return (label if lesion.status == "accepted" else f"{label[: _LO - 13]} (to confirm)")[:_LO]
+
+
+def _source(header: Dataset, context: Dataset) -> Dataset:
+    source = Dataset()
+    for keyword in _NEEDED:
+        if keyword in header:
+            source.add(header[keyword])
+    source.update(context)
+    return source
+
+
+def _description(findings: Findings, lesion: Lesion, algorithm: AlgorithmIdentificationSequence) -> SegmentDescription:
+    made = delineation(findings)
+    site = codes.site_code(lesion.organ, lesion.station)
+    described = SegmentDescription(
+        segment_number=lesion.segment_number,
+        segment_label=segment_label(lesion),
+        segmented_property_category=codes.ABNORMAL_STRUCTURE,
+        segmented_property_type=finding_code(findings, lesion),
+        algorithm_type=made.segment_type,
+        algorithm_identification=algorithm,
+        tracking_uid=lesion.tracking_uid,
+        tracking_id=lesion_name(lesion),
+        anatomic_regions=[site] if site else None,
+        display_color=CIELabColor.from_rgb(*lesion_colour(lesion.number)),
+    )
+    sentences = ("FDG-avid lesion", findings.segmentation.description, *marks(findings))
+    described.SegmentDescription = fitting(sentences, 1024)
+    return described
+
+
+def _segments(inputs: ReportInputs, lesions: list[Lesion]) -> npt.NDArray[np.uint16]:
+    """The lesion map with segment numbers in place of lesion numbers, shape (slices, rows, columns)."""
+    table = np.zeros(int(inputs.lesion_map.array.max()) + 1, dtype=np.uint16)
+    for lesion in lesions:
+        table[lesion.number] = lesion.segment_number
+    return np.asarray(table[inputs.lesion_map.array])
+
+
+def _algorithm(findings: Findings) -> AlgorithmIdentificationSequence:
+    made = delineation(findings)
+    return AlgorithmIdentificationSequence(
+        name=made.name,
+        family=made.family,
+        version=made.version,
+        source=identity.MANUFACTURER,
+        parameters=made.parameters,
+    )
+
+
+def _encoding(target: Target) -> tuple[SegmentationTypeValues, str]:
+    """Segmentation type and transfer syntax that the target can take."""
+    if target.profile.seg == "labelmap":
+        return SegmentationTypeValues.LABELMAP, RLELossless
+    return SegmentationTypeValues.BINARY, ExplicitVRLittleEndian
+
+
+def build_seg(inputs: ReportInputs, target: Target) -> ResultObject | None:
+    """The SEG of all lesions; None where there is no lesion or the target takes no SEG.
+
+    Frames that hold no lesion are left out. Segment numbers are the lesions' ``segment_number`` (1..n without gaps);
+    label, tracking identifier and colour follow the lesion's number.
+    """
+    findings = inputs.findings
+    lesions = sorted(findings.lesions, key=lambda lesion: lesion.segment_number)
+    if target.profile.seg == "none" or not lesions:
+        return None
+    digest = inputs_digest(inputs)
+    uid = object_uid("seg", target, digest)
+    context = patient_context(inputs.pet_headers[0])
+    algorithm = _algorithm(findings)
+    segmentation_type, transfer_syntax = _encoding(target)
+    dataset = Segmentation(
+        source_images=[_source(header, context) for header in inputs.pet_headers],
+        pixel_array=_segments(inputs, lesions),
+        segmentation_type=segmentation_type,
+        segment_descriptions=[_description(findings, lesion, algorithm) for lesion in lesions],
+        series_instance_uid=series_uid("seg", target, digest),
+        series_number=SERIES_NUMBER,
+        sop_instance_uid=uid,
+        instance_number=1,
+        manufacturer=identity.MANUFACTURER,
+        manufacturer_model_name=identity.MODEL_NAME,
+        software_versions=findings.provenance.node_version,
+        device_serial_number=identity.device_serial(findings),
+        content_label="LESIONS",
+        content_description=fitting(marks(findings), _LO) or "FDG-avid lesions",
+        transfer_syntax_uid=transfer_syntax,
+        omit_empty_frames=True,
+    )
+    dataset.SeriesDescription = series_title("Nodal SEG", findings)
+    dataset.CodingSchemeIdentificationSequence = [codes.private_scheme_item()]
+    _own_dimensions(dataset, derived_uid(uid, "dimensions"))
+    return identity.finish(identity.adopt(dataset, inputs, target, "seg", digest=digest), "seg")
+
+
+def _own_dimensions(dataset: Dataset, uid: str) -> None:
+    """Replaces the dimension organization's random UID, wherever it stands, by ours."""
+    for item in (*dataset.DimensionOrganizationSequence, *dataset.DimensionIndexSequence):
+        item.DimensionOrganizationUID = uid
