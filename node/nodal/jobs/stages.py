@@ -71,6 +71,7 @@ class StageContext:
         store: where finished result objects are kept.
         anatomy: the engine that finds organs.
         earlier_pet_ct: (patient key, study date, study UID) -> date of an earlier PET/CT this node has seen.
+        clinical_of: patient key -> the clinical record on file.
     """
 
     settings: Settings
@@ -78,6 +79,7 @@ class StageContext:
     store: ResultStore
     anatomy: AnatomyEngine = field(default_factory=NoAnatomy)
     earlier_pet_ct: Callable[[str, str, str], str | None] = _none_known
+    clinical_of: Callable[[str], ClinicalRecord | None] = lambda patient_key: None
 
 
 def run_stage(stage: Stage, workspace: Workspace, context: StageContext) -> None:
@@ -125,15 +127,17 @@ class Examined:
 
 
 def choose(folder: Path, context: StageContext, clinical: ClinicalRecord | None) -> tuple[StudyFiles, Selection]:
-    """Reads a study folder and chooses PET and CT.
+    """Reads a study folder and chooses PET and CT; without a record given, the one on file counts.
 
     Raises:
         Refused: nothing in it can be used.
     """
     study = read_study(folder)
     first = study.series[0].headers[0]
-    earlier = context.earlier_pet_ct(patient_key(first), str(first.get("StudyDate", "")), study.study_instance_uid)
-    return study, select(study, settings=context.settings, clinical=clinical, earlier_pet_ct_date=earlier)
+    key = patient_key(first)
+    known = clinical or context.clinical_of(key)
+    earlier = context.earlier_pet_ct(key, str(first.get("StudyDate", "")), study.study_instance_uid)
+    return study, select(study, settings=context.settings, clinical=known, earlier_pet_ct_date=earlier)
 
 
 def examine(folder: Path, context: StageContext, clinical: ClinicalRecord | None = None) -> Examined:

@@ -36,10 +36,19 @@ class ReportInputs:
 
 @dataclass(frozen=True)
 class Target:
-    """For whom objects are built: what they can take, and how far results may go. Part of every UID."""
+    """For whom objects are built: what they can take, and how far results may go."""
 
     profile: Profile
     accepts: Accepts
+
+    def shaping(self, kind: ObjectKind) -> tuple[str, ...]:
+        """What of the target shapes the bytes of one kind of object, and so is part of its UID.
+
+        An SR names the SEG it measures, so the SEG's form shapes it too; how a PDF travels shapes no SEG. Two targets
+        that differ in nothing that matters share the object.
+        """
+        own = {"sr": (f"sr={self.profile.sr}", f"seg={self.profile.seg}"), "seg": (f"seg={self.profile.seg}",)}
+        return (self.accepts, self.profile.character_set, *own.get(kind, ()))
 
 
 @dataclass(frozen=True)

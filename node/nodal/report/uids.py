@@ -35,15 +35,15 @@ def object_uid(kind: ObjectKind, target: Target, digest: str) -> str:
     """SOP Instance UID of a result object.
 
     Args:
-        kind: which of the result objects. target: for whom it is built (profile and accepts are part of the UID).
+        kind: which of the result objects. target: for whom it is built; what of it shapes this kind is part of the UID.
         digest: hex, of all that the object is made from (:func:`nodal.report.canonical.inputs_digest`).
     """
-    return stable_uid("nodal", "object", kind, target.profile.model_dump_json(), target.accepts, digest)
+    return stable_uid("nodal", "object", kind, *target.shaping(kind), digest)
 
 
 def series_uid(kind: ObjectKind, target: Target, digest: str) -> str:
     """Series Instance UID of a result object; each object is a series of its own."""
-    return stable_uid("nodal", "series", kind, target.profile.model_dump_json(), target.accepts, digest)
+    return stable_uid("nodal", "series", kind, *target.shaping(kind), digest)
 
 
 def derived_uid(owner_uid: str, role: str) -> str:

@@ -1,0 +1,172 @@
+"""The pipeline as the durable engine runs it: stages on a workspace, and one attempt at a destination."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Protocol
+
+from nodal.delivery import Outcome, Parcel, Sender, fall_back, sender_for
+from nodal.errors import SourceGone, WrongUsage
+from nodal.findings import from_json
+from nodal.jobs.model import Stage, StudySource
+from nodal.jobs.pipeline import Admission
+from nodal.jobs.results import OWN_ORTHANC, StoredObject, objects_from_json, target_of
+from nodal.jobs.stages import StageContext, examine, patient_key, report_inputs, run_stage
+from nodal.jobs.workspace import Workspace
+from nodal.report.build import build
+from nodal.report.inputs import ObjectKind, Target
+from nodal.settings import Destination, Profile
+
+__all__ = ["Archive", "NodePipeline"]
+
+BULKY = ("pet_suv.nrrd", "ct_hu.nrrd")
+
+
+class Archive(Sender, Protocol):
+    """The node's own Orthanc: studies come from it, results go back to it."""
+
+    def fetch(self, orthanc_id: str, folder: Path) -> Path:
+        """Brings a study's instances into a folder."""
+
+
+class NodePipeline:
+    """All that the engine asks of the work itself (see :class:`nodal.jobs.pipeline.Pipeline`)."""
+
+    def __init__(self, context: StageContext, archive: Archive | None) -> None:
+        self._context = context
+        self._archive = archive
+
+    def fetch(self, source: StudySource, folder: Path) -> None:
+        """Hard links where the source is on the same disk, else copies; a study in Orthanc is pulled."""
+        if source.kind == "orthanc":
+            if self._archive is None or source.orthanc_id is None:
+                raise WrongUsage("the node has no Orthanc of its own to fetch from")
+            self._archive.fetch(source.orthanc_id, folder)
+            return
+        if source.path is None or not source.path.is_dir():
+            raise SourceGone("the folder of this study is not there")
+        shutil.copytree(source.path, folder, copy_function=_link_or_copy, dirs_exist_ok=True)
+
+    def admit(self, folder: Path) -> Admission:
+        """Selects PET and CT and takes their digest."""
+        examined = examine(folder, self._context)
+        header = examined.selection.pet.headers[0]
+        return Admission(
+            examined.digest,
+            examined.selection.study_instance_uid,
+            patient_key(header),
+            str(header.get("StudyDate", "") or ""),
+        )
+
+    def prepare(self, workspace: Workspace, admission_patient_key: str | None) -> None:
+        """Freezes the clinical record as it is now into the job."""
+        record = self._context.clinical_of(admission_patient_key) if admission_patient_key else None
+        if record is not None:
+            workspace.write_json("clinical.json", asdict(record))
+
+    def run_stage(self, stage: Stage, workspace: Workspace) -> None:
+        """Runs one of SELECT..ENCODE."""
+        run_stage(stage, workspace, self._context)
+
+    def planned(self, workspace: Workspace) -> Sequence[StoredObject]:
+        """Every object for every destination; without an Orthanc of its own, nothing for it."""
+        objects = objects_from_json(workspace.read_json("objects.json"))
+        return [entry for entry in objects if entry.target != OWN_ORTHANC or self._archive is not None]
+
+    def summary(self, workspace: Workspace) -> Mapping[str, float | int | str | None]:
+        """The few numbers that tables show."""
+        totals = from_json(workspace.path("findings.json")).totals
+        return {
+            "tmtv_ml": round(totals.tmtv_ml, 1),
+            "tlg_g": round(totals.tlg_g, 1),
+            "lesion_count": totals.lesion_count,
+            "suv_max": None if totals.suv_max is None else round(totals.suv_max, 2),
+            "field_of_view": totals.field_of_view,
+        }
+
+    def deliver(
+        self, workspace: Workspace, destination: str, objects: Sequence[StoredObject]
+    ) -> Iterator[tuple[StoredObject, Outcome]]:
+        """Tries once; what a destination can never take is replaced by what its profile falls back to."""
+        if destination == OWN_ORTHANC:
+            if self._archive is not None:
+                yield from self._send(workspace, self._archive, objects)
+            return
+        to = next(known for known in self._context.settings.destinations if known.name == destination)
+        sender = sender_for(to, self._calling_ae_title())
+        answers = list(self._send(workspace, sender, objects))
+        yield from answers
+        rejected = [entry.kind for entry, outcome in answers if outcome.context_rejected]
+        yield from self._fall_back(workspace, to, sender, rejected)
+
+    def _fall_back(
+        self, workspace: Workspace, to: Destination, sender: Sender, rejected: Sequence[ObjectKind]
+    ) -> Iterator[tuple[StoredObject, Outcome]]:
+        profile = to.profile
+        while changed := _next_profile(profile, rejected):
+            inputs = report_inputs(workspace)
+            known = {result.sop_instance_uid for result in build(inputs, Target(profile, to.accepts))}
+            fresh = [
+                self._context.store.put(result, to.name)
+                for result in build(inputs, Target(changed, to.accepts))
+                if result.sop_instance_uid not in known
+            ]
+            answers = list(self._send(workspace, sender, fresh))
+            yield from answers
+            rejected = [entry.kind for entry, outcome in answers if outcome.context_rejected]
+            profile = changed
+
+    def _send(
+        self, workspace: Workspace, sender: Sender, objects: Sequence[StoredObject]
+    ) -> Iterator[tuple[StoredObject, Outcome]]:
+        request, trail = workspace.request(), self._context.trail
+        parcels = [
+            Parcel(
+                entry.kind,
+                entry.sop_class_uid,
+                entry.sop_instance_uid,
+                self._context.store.path(entry.sha256).read_bytes(),
+            )
+            for entry in objects
+        ]
+        for entry, outcome in zip(objects, sender.send(parcels), strict=True):
+            trail.record(
+                f"object_{outcome.state}",
+                outcome="ok" if outcome.state == "sent" else "failed",
+                job_id=request.job_id,
+                study_instance_uid=request.study_instance_uid,
+                code=outcome.code,
+                destination=entry.target,
+                kind=entry.kind,
+                sop_instance_uid=entry.sop_instance_uid,
+                sentence=outcome.message,
+            )
+            yield entry, outcome
+
+    def _calling_ae_title(self) -> str:
+        listener = self._context.settings.listener
+        return listener.ae_title if listener else "NODAL"
+
+    def tidy(self, workspace: Workspace) -> None:
+        """Removes the images and loaded volumes of a job that has ended; maps, findings and results stay."""
+        shutil.rmtree(workspace.source, ignore_errors=True)
+        for name in BULKY:
+            workspace.path(name).unlink(missing_ok=True)
+
+
+def _next_profile(profile: Profile, rejected: Sequence[ObjectKind]) -> Profile | None:
+    changed = profile
+    for kind in rejected:
+        changed = fall_back(changed, kind) or changed
+    return None if changed == profile else changed
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
