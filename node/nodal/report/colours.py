@@ -25,5 +25,5 @@ def lesion_colour(number: int) -> tuple[int, int, int]:
         if np.allclose(lab, rgb2lab(rgb), atol=1.0):
             break
         lab[1:] *= 0.92
-    red, green, blue = (int(round(255 * float(part))) for part in lab2rgb(lab))
+    red, green, blue = (round(255 * float(part)) for part in lab2rgb(lab))
     return red, green, blue

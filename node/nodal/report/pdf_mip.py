@@ -1,0 +1,155 @@
+"""Projections on a sheet: picture, outlines, and the lesions' numbers in the margins, joined by fine lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nodal.report.colours import lesion_colour
+from nodal.report.mip import SUV_WINDOW, Outline, Projection
+from nodal.report.pdf_sheet import HAIR, INK, MUTED, PAPER, Colour, Document
+
+__all__ = ["MipStyle", "draw_legend", "draw_projections", "lesion_ink", "projections_size"]
+
+
+@dataclass(frozen=True)
+class MipStyle:
+    """Sizes in points.
+
+    Attributes:
+        label: of the lesion numbers; where there are too many for the height they shrink. gutter: room for numbers
+            on each side of a picture. gap: between two pictures. line: width of an outline. most_per_mm: largest
+            scale, so that a scan of a few centimetres is not blown up.
+    """
+
+    label: float = 6.2
+    gutter: float = 19.0
+    gap: float = 6.0
+    line: float = 0.8
+    most_per_mm: float = 0.62
+
+
+_LEAST_LABEL = 3.2
+_LABEL_PITCH = 1.12
+
+
+def lesion_ink(number: int) -> Colour:
+    """:func:`lesion_colour` as fractions of one."""
+    red, green, blue = lesion_colour(number)
+    return red / 255.0, green / 255.0, blue / 255.0
+
+
+def _scale(pictures: Sequence[Projection], width: float, height: float, style: MipStyle) -> float:
+    fixed = len(pictures) * 2 * style.gutter + (len(pictures) - 1) * style.gap
+    across = sum(picture.width_mm for picture in pictures)
+    return min((width - fixed) / across, height / max(p.height_mm for p in pictures), style.most_per_mm)
+
+
+def projections_size(
+    pictures: Sequence[Projection], width: float, height: float, style: MipStyle
+) -> tuple[float, float]:
+    """Width and height in points that :func:`draw_projections` will take of a box, legend below not counted."""
+    scale = _scale(pictures, width, height, style)
+    fixed = len(pictures) * 2 * style.gutter + (len(pictures) - 1) * style.gap
+    return fixed + scale * sum(p.width_mm for p in pictures), scale * max(p.height_mm for p in pictures)
+
+
+def draw_projections(
+    sheet: Document,
+    pictures: Sequence[Projection],
+    x: float,
+    y: float,
+    width: float,
+    height: float,
+    style: MipStyle,
+) -> None:
+    """Draws the pictures side by side at one scale, as large as the box allows, their tops at y."""
+    scale = _scale(pictures, width, height, style)
+    for picture in pictures:
+        x += style.gutter
+        _draw_one(sheet, picture, x, y, scale, style)
+        x += picture.width_mm * scale + style.gutter + style.gap
+
+
+def _draw_one(sheet: Document, picture: Projection, x: float, y: float, scale: float, style: MipStyle) -> None:
+    width, height = picture.width_mm * scale, picture.height_mm * scale
+    sheet.picture(picture.grey, x, y, width, height)
+    sheet.box(x, y, width, height, stroke=HAIR, line=0.4)
+    for colour_of, line in ((lambda _: PAPER, 2.4 * style.line), (lesion_ink, style.line)):
+        # All the white halos first: no outline is cut by its neighbour's halo.
+        for outline in picture.outlines:
+            for ring in outline.rings:
+                points = [(x + right * scale, y + down * scale) for right, down in ring.tolist()]
+                sheet.polygon(points, stroke=colour_of(outline.number), width=line)
+    _numbers(sheet, picture, x, y, scale, style)
+    _sides(sheet, picture, x, y, width, style)
+
+
+def _numbers(sheet: Document, picture: Projection, x: float, y: float, scale: float, style: MipStyle) -> None:
+    middle = picture.width_mm / 2
+    height = picture.height_mm * scale
+    left, right = _shared_out(picture.outlines, middle)
+    for outlines, on_left in ((left, True), (right, False)):
+        if not outlines:
+            continue
+        size = max(_LEAST_LABEL, min(style.label, height / (_LABEL_PITCH * len(outlines))))
+        rows = _spread([o.centre_mm[1] * scale for o in outlines], size * _LABEL_PITCH, height)
+        edge = x - 0.22 * style.gutter if on_left else x + picture.width_mm * scale + 0.22 * style.gutter
+        for outline, row in zip(outlines, rows, strict=True):
+            start = x + (outline.left_mm if on_left else outline.right_mm) * scale
+            colour = lesion_ink(outline.number)
+            target = y + outline.centre_mm[1] * scale
+            bend = x - 1.0 if on_left else x + picture.width_mm * scale + 1.0
+            sheet.polygon([(start, target), (bend, y + row)], stroke=colour, width=0.35, closed=False)
+            text = str(outline.number)
+            align, at = ("right", edge) if on_left else ("left", edge)
+            sheet.text(at, y + row + 0.36 * size, text, size, bold=True, colour=INK, align=align)  # type: ignore[arg-type]
+
+
+def _shared_out(outlines: Sequence[Outline], middle: float) -> tuple[list[Outline], list[Outline]]:
+    """Numbers for the left and for the right margin, each from top to bottom: nearest side, but evenly enough."""
+    by_side = sorted(outlines, key=lambda o: (o.centre_mm[0], o.number))
+    count = sum(o.centre_mm[0] < middle for o in by_side)
+    limit = max(8, round(0.6 * len(by_side)))
+    count = min(max(count, len(by_side) - limit), limit)
+    down = lambda side: sorted(side, key=lambda o: (o.centre_mm[1], o.number))  # noqa: E731
+    return down(by_side[:count]), down(by_side[count:])
+
+
+def _spread(wanted: Sequence[float], pitch: float, height: float) -> list[float]:
+    """Rows at least ``pitch`` apart within 0..height, in the given order, near to where they are wanted.
+
+    Least squares under an order constraint: neighbours that would overlap are pooled into blocks (isotonic
+    regression by pooling adjacent violators).
+    """
+    blocks: list[tuple[float, int]] = []
+    for index, row in enumerate(wanted):
+        blocks.append((row - index * pitch, 1))
+        while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
+            (a, n), (b, m) = blocks[-2:]
+            blocks[-2:] = [((a * n + b * m) / (n + m), n + m)]
+    highest = height - pitch / 2 - (len(wanted) - 1) * pitch
+    shifts = np.repeat([value for value, _ in blocks], [count for _, count in blocks])
+    shifts = np.clip(shifts, min(pitch / 2, highest), max(highest, min(pitch / 2, highest)))
+    return [float(shift + index * pitch) for index, shift in enumerate(shifts)]
+
+
+def _sides(sheet: Document, picture: Projection, x: float, y: float, width: float, style: MipStyle) -> None:
+    """Which side is which, in the corners."""
+    left, right = ("R", "L") if picture.plane == "coronal" else ("A", "P")
+    size = style.label + 0.8
+    sheet.text(x + 3, y + size + 1, left, size, colour=MUTED)
+    sheet.text(x + width - 3, y + size + 1, right, size, colour=MUTED, align="right")
+
+
+def draw_legend(sheet: Document, x: float, y: float, size: float) -> None:
+    """What grey means: a bar with its ends, and the projection's name; baseline at y."""
+    low, high = SUV_WINDOW
+    ramp = np.tile(np.linspace(255, 0, 64, dtype=np.uint8), (2, 1))
+    at = x + sheet.text(x, y, f"SUV {low:.0f} ", size, colour=MUTED)
+    sheet.picture(ramp, at, y - 0.72 * size, 8 * size, 0.72 * size)
+    sheet.box(at, y - 0.72 * size, 8 * size, 0.72 * size, stroke=HAIR, line=0.4)
+    note = f" {high:.0f} and above · maximum intensity projections, coronal and sagittal"
+    sheet.text(at + 8 * size, y, note, size, colour=MUTED)
