@@ -14,7 +14,7 @@ from nodal.errors import SourceGone, WrongUsage
 from nodal.findings import from_json
 from nodal.jobs.model import Stage, StudySource
 from nodal.jobs.pipeline import Admission
-from nodal.jobs.results import OWN_ORTHANC, StoredObject, objects_from_json, target_of
+from nodal.jobs.results import OWN_ORTHANC, StoredObject, objects_from_json
 from nodal.jobs.stages import StageContext, examine, patient_key, report_inputs, run_stage
 from nodal.jobs.workspace import Workspace
 from nodal.report.build import build
