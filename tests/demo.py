@@ -1,4 +1,4 @@
-"""``make demo``: a study to Orthanc, another to the listener; SEG, SR, PDF and summary image come back into both archives.
+"""``make demo``: a study to Orthanc, another to the listener; the result objects come back into both archives.
 
 Everything runs on free loopback ports in a temporary folder and is stopped at the end. ``--stay`` keeps it up.
 Where Orthanc cannot be had, one study goes to the listener and the results are checked as files.

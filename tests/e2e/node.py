@@ -46,7 +46,7 @@ def wait_for(what: str, ask: Callable[[], T | None], limit_s: float, pause_s: fl
 
 @dataclass
 class NodeProcess:
-    """``nodal serve`` with a state folder of its own; ``kill()`` is kill -9, ``start()`` goes on with the same state."""
+    """``nodal serve`` with its own state folder; ``kill()`` is kill -9, ``start()`` goes on with the same state."""
 
     folder: Path
     settings: Mapping[str, Any] = field(default_factory=dict)
