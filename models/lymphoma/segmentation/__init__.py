@@ -1,1 +1,7 @@
 """Lesion segmentation: fixed thresholds now, networks behind the same interface later."""
+
+from lymphoma.segmentation.contour import lesions_from_contour
+from lymphoma.segmentation.segmenter import Segmenter
+from lymphoma.segmentation.thresholds import ThresholdSegmenter, threshold_segmenter
+
+__all__ = ["Segmenter", "ThresholdSegmenter", "lesions_from_contour", "threshold_segmenter"]

@@ -1,0 +1,106 @@
+"""Thresholds that follow each lesion's own uptake: 41 % of SUVmax, and A50P.
+
+Both need to know first what one lesion is, which a threshold alone does not say. The rule here, one of several in use:
+
+    seed        a 26-connected component of SUV >= 4.0, of any volume
+    territory   the voxels within 10 mm of a seed and those of SUV >= 2.5 connected to one, shared out among the
+                seeds by watershed along SUV (each voxel goes to the seed it descends from)
+    lesion      the voxels of the territory at or above the seed's own threshold, in pieces that hold a voxel of the
+                seed
+
+The territory keeps a low threshold from flooding the body; without a voxel of SUV >= 4.0 there is no lesion.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+from skimage.segmentation import watershed
+
+from lymphoma.imaging import Volume
+from lymphoma.lesions import label_lesions, measure_lesions
+from lymphoma.lesions.measures import LesionMeasures
+
+__all__ = ["Territories", "a50p", "percent_of_max", "territories"]
+
+SEED_SUV = 4.0
+REACH_SUV = 2.5
+REACH_MM = 10.0
+BACKGROUND_MM = (10.0, 20.0)
+"""Shell around a seed whose mean is its background: beyond the seed's spill-out, an assumption."""
+
+_CORNERS = ndimage.generate_binary_structure(3, 3)
+
+
+@dataclass(frozen=True, eq=False)
+class Territories:
+    """The seeds of a scan and what belongs to each.
+
+    Attributes:
+        seeds, shares: labels on the PET grid, seed n and the territory of seed n.
+        distance_mm: from each voxel centre to the nearest seed voxel, 0 inside a seed.
+        measures: of the seeds, in the order of their labels.
+    """
+
+    seeds: npt.NDArray[np.uint16]
+    shares: npt.NDArray[np.int32]
+    distance_mm: npt.NDArray[np.float32]
+    measures: tuple[LesionMeasures, ...]
+
+
+def territories(suv: Volume) -> Territories:
+    """Seeds and territories of a scan; see the head of this module."""
+    seeds = label_lesions(suv.array >= SEED_SUV, suv.voxel_volume_ml, min_volume_ml=0.0)
+    if not seeds.any():
+        nothing = np.zeros(suv.array.shape)
+        return Territories(seeds, nothing.astype(np.int32), np.full_like(nothing, np.inf, dtype=np.float32), ())
+    distance_mm = ndimage.distance_transform_edt(seeds == 0, sampling=suv.spacing_mm[::-1]).astype(np.float32)
+    reachable = (distance_mm <= REACH_MM) | (suv.array >= REACH_SUV)
+    shares = watershed(-suv.array, markers=seeds.astype(np.int32), mask=reachable, connectivity=_CORNERS)
+    return Territories(
+        seeds, np.asarray(shares, dtype=np.int32), distance_mm, measure_lesions(suv, suv.with_array(seeds))
+    )
+
+
+def percent_of_max(suv: Volume, found: Territories, share: float = 0.41) -> npt.NDArray[np.bool_]:
+    """Voxels at or above ``share`` of the SUVmax of the lesion they belong to."""
+    return _drawn(suv, found, [share * seed.suv_max for seed in found.measures])
+
+
+def a50p(suv: Volume, found: Territories) -> npt.NDArray[np.bool_]:
+    """Voxels at or above 50 % between background and SUVpeak of the lesion they belong to: (SUVpeak + B) / 2.
+
+    SUVpeak is the global one. B is the mean SUV of the shell 10 to 20 mm away from the seed, without voxels within
+    10 mm of any other seed; a lesion without such a shell is drawn at half its SUVpeak.
+    """
+    return _drawn(suv, found, [(seed.suv_peak + _background(suv, found, seed.number)) / 2 for seed in found.measures])
+
+
+def _drawn(suv: Volume, found: Territories, thresholds: list[float]) -> npt.NDArray[np.bool_]:
+    limit = np.array([np.inf, *thresholds])
+    candidates = suv.array >= limit[found.shares]
+    # pieces are sought within each territory: two lesions that touch do not lend each other their seeds
+    drawn = np.zeros(suv.array.shape, dtype=np.bool_)
+    for number, box in enumerate(ndimage.find_objects(found.shares), start=1):
+        if box is None:
+            continue
+        own = candidates[box] & (found.shares[box] == number)
+        pieces, _ = ndimage.label(own, structure=_CORNERS)
+        holds_seed = np.zeros(int(pieces.max()) + 1, dtype=np.bool_)
+        holds_seed[pieces[found.seeds[box] == number]] = True
+        holds_seed[0] = False
+        drawn[box] |= holds_seed[pieces]
+    return drawn
+
+
+def _background(suv: Volume, found: Territories, number: int) -> float:
+    near, far = BACKGROUND_MM
+    reach = np.ceil(far / suv.spacing_mm[::-1]).astype(int)
+    part = ndimage.find_objects((found.seeds == number).astype(np.uint8))[0]
+    box = tuple(slice(max(0, p.start - r), p.stop + r) for p, r in zip(part, reach, strict=True))
+    own_mm = ndimage.distance_transform_edt(found.seeds[box] != number, sampling=suv.spacing_mm[::-1])
+    shell = (own_mm > near) & (own_mm <= far) & (found.distance_mm[box] > near)
+    return float(suv.array[box][shell].mean()) if shell.any() else 0.0
