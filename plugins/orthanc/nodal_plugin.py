@@ -196,6 +196,7 @@ def pass_through(node: Node, output: object, request: dict) -> None:
         target += "?" + urllib.parse.urlencode(plain)
     asked = request.get("headers", {})
     headers = {name: asked[name] for name in ASKED_HEADERS if name in asked}
+    headers["X-Nodal-Via"] = "orthanc"
     name = login_name(asked)
     if name:
         headers["X-Nodal-User"] = urllib.parse.quote(name)

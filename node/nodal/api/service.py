@@ -1,0 +1,51 @@
+"""What the HTTP interface needs of the node: the service of the jobs, as a protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from nodal.jobs.model import IntakeView, JobView, Stage, StudySource
+from nodal.study import ClinicalRecord
+
+__all__ = ["Announce", "NodeApi"]
+
+Announce = Callable[[str], IntakeView | None]
+"""Takes Orthanc's id of a study that the plugin calls stable; None when it holds nothing new."""
+
+
+class NodeApi(Protocol):
+    """``nodal.jobs.service.NodeService``. An unknown job raises JOB_UNKNOWN, an unfit state JOB_STATE."""
+
+    def submit(self, source: StudySource, reason: str, study_instance_uid: str | None = None) -> IntakeView:
+        """Enters a study; durable when this returns."""
+
+    def intakes(self, study_instance_uid: str | None = None) -> Sequence[IntakeView]:
+        """Studies announced or received, newest first."""
+
+    def jobs(self, study_instance_uid: str | None = None) -> Sequence[JobView]:
+        """Jobs, newest first."""
+
+    def job(self, job_id: str) -> JobView:
+        """One job."""
+
+    def retry(self, job_id: str) -> JobView:
+        """Tries a failed, refused or parked job again."""
+
+    def cancel(self, job_id: str) -> JobView:
+        """Stops a job."""
+
+    def accept(self, job_id: str) -> JobView:
+        """Releases results that wait for a person."""
+
+    def reject(self, job_id: str) -> JobView:
+        """Keeps results from leaving."""
+
+    def rerun(self, job_id: str, from_stage: Stage) -> JobView:
+        """A new revision that begins at a stage."""
+
+    def put_clinical(self, patient_key: str, record: ClinicalRecord) -> object:
+        """Stores a patient's clinical record."""
+
+    def health(self) -> Any:
+        """How the node is, as a dataclass."""
