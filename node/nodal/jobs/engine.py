@@ -1,0 +1,316 @@
+"""The durable engine: the only module that knows DBOS.
+
+DBOS keeps ``jobs.sqlite`` (or PostgreSQL): which piece of work was asked for, and which of its steps are finished. A
+process killed at any instant finds there, at its next start, what it was in. What the steps do stands in
+``arrivals.py``, ``stage_steps.py`` and ``delivery_steps.py``; only ids, numbers and verdicts are stored here.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, EnqueueOptions
+
+from nodal.errors import Code, Failed
+from nodal.jobs.arrivals import ArrivalSteps
+from nodal.jobs.book import UNFINISHED
+from nodal.jobs.context import JobContext, Verdict, next_delay_s
+from nodal.jobs.delivery_steps import DELIVERING, DeliverySteps
+from nodal.jobs.model import Stage
+from nodal.jobs.stage_steps import StageSteps
+from nodal.jobs.tables import BUSY_TIMEOUT_MS, sqlite_url
+from nodal.jobs.tasks import (
+    CONCURRENCY,
+    LINKS,
+    Link,
+    Task,
+    delivery_prefix,
+    delivery_task,
+    intake_task,
+    round_prefix,
+    stage_task,
+)
+
+__all__ = ["ClientDispatcher", "Engine", "EngineOptions"]
+
+log = structlog.get_logger()
+
+APPLICATION_VERSION = "nodal-jobs-1"
+"""Changes only when the order of steps in a workflow changes: work begun under another version is not picked up."""
+
+APPLICATION_NAME = "nodal"
+EXECUTOR_ID = "node"
+ALIVE = ["ENQUEUED", "PENDING", "DELAYED"]
+DEAD_LETTER = "MAX_RECOVERY_ATTEMPTS_EXCEEDED"
+NEXT: dict[Link, Link] = {"prepare": "compute", "compute": "finish"}
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """How the engine behaves; the defaults are for a node, the tests make it quicker.
+
+    Attributes:
+        poll_s: how often each queue is looked at. sweep_s: how often the registry is compared with the queues.
+        max_recovery_attempts: a piece of work during which the process died more often than this is not tried again.
+    """
+
+    poll_s: float = 0.2
+    sweep_s: float = 15.0
+    max_recovery_attempts: int = 5
+
+
+class Engine:
+    """Runs jobs in this process. One engine a state folder: a second one is refused."""
+
+    def __init__(
+        self, context: JobContext, database_url: str | None = None, options: EngineOptions | None = None
+    ) -> None:
+        self._context = context
+        self._options = options or EngineOptions()
+        self._url = database_url or _sqlite(context.state_dir)
+        self._arrivals = ArrivalSteps(context)
+        self._stages = StageSteps(context)
+        self._deliveries = DeliverySteps(context)
+        self._lock: int | None = None
+        self._ending = threading.Event()
+        self._sweeper = threading.Thread(target=self._sweep_often, name="nodal-sweep", daemon=True)
+
+    def start(self) -> None:
+        """Takes up what an earlier process left, and new work from now on.
+
+        Raises:
+            Failed: STATE_IN_USE, another process works in this state folder.
+        """
+        self._lock = _take_lock(self._context.state_dir)
+        DBOS(config=_config(self._url))
+        self._register()
+        DBOS.launch()
+        for queue, concurrency in CONCURRENCY.items():
+            DBOS.register_queue(
+                queue,
+                worker_concurrency=concurrency,
+                polling_interval_sec=self._options.poll_s,
+                on_conflict="always_update",
+            )
+        self._sweeper.start()
+        log.info("engine started")
+
+    def stop(self, grace_s: int = 0) -> None:
+        """Takes no new work, waits at most ``grace_s`` for what runs; the rest is taken up at the next start."""
+        self._ending.set()
+        if self._sweeper.is_alive():
+            self._sweeper.join()
+        DBOS.destroy(workflow_completion_timeout_sec=grace_s)
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+        log.info("engine stopped")
+
+    def start_task(self, task: Task) -> None:
+        """Starts the piece unless one with its id was started before."""
+        DBOS.enqueue_workflow_with_options(_options(task), *task.arguments)
+
+    def sweep(self) -> None:
+        """Starts what the registry says is due and nothing works on, and fails what has died.
+
+        Covers a kill between a line in the registry and the start of its work, and work that killed the process so
+        often that it is not tried again.
+        """
+        found = DBOS.list_workflows(status=ALIVE, load_input=False, load_output=False)
+        alive = {status.workflow_id for status in found}
+        heads = {name.partition(".")[0] for name in alive}
+        registry = self._context.registry
+        for intake_id in registry.intakes.waiting():
+            if intake_id not in heads and not self._retried(intake_task(intake_id), intake_id):
+                self._arrivals.give_up(intake_id)
+        for job_id, round_ in registry.jobs.in_states(UNFINISHED):
+            if job_id not in heads:
+                self._revive_job(job_id, round_)
+        for job_id, round_ in registry.jobs.in_states(DELIVERING):
+            for destination in dict.fromkeys(o.target for o in registry.deliveries.undelivered(job_id)):
+                prefix = delivery_prefix(job_id, round_, destination)
+                if any(name.startswith(prefix) for name in alive) or f"{job_id}.{round_}.finish" in alive:
+                    continue
+                if not self._retried(delivery_task(job_id, round_, destination), prefix):
+                    self._deliveries.give_up(job_id, destination)
+            self._deliveries.settle(job_id)
+
+    def _revive_job(self, job_id: str, round_: int) -> None:
+        task = stage_task("prepare", job_id, round_)
+        history = _history(round_prefix(job_id, round_)) | (_history(job_id) if round_ == 0 else {})
+        if not history:
+            self.start_task(task)
+            return
+        died = DEAD_LETTER in history.values()
+        stage = self._context.registry.jobs.standing(job_id).stage
+        reason = "the process was killed again and again" if died else "the work ended without an outcome"
+        self._stages.give_up(job_id, round_, f"{reason} in stage {stage or Stage.SELECT}")
+
+    def _retried(self, task: Task, prefix: str) -> bool:
+        """Starts work of which nothing is known; False when it is known, and so has died."""
+        if _history(prefix):
+            return False
+        self.start_task(task)
+        return True
+
+    def _sweep_often(self) -> None:
+        while not self._ending.is_set():
+            try:
+                self.sweep()
+            except Exception as error:  # noqa: BLE001 - the next sweep tries again; nothing is lost meanwhile
+                log.warning("sweep failed", fault=type(error).__name__)
+            self._ending.wait(self._options.sweep_s)
+
+    # the workflows: the order of their steps may only change together with APPLICATION_VERSION
+
+    def _register(self) -> None:
+        def workflow(name: str, function: Callable[..., None]) -> None:
+            DBOS.workflow(name=name, max_recovery_attempts=self._options.max_recovery_attempts)(function)
+
+        # DBOS keeps marks on a function itself, which a bound method cannot bear
+        def intake(intake_id: str, attempt: int) -> None:
+            self._intake(intake_id, attempt)
+
+        def prepare(job_id: str, round_: int, attempt: int) -> None:
+            self._link("prepare", job_id, round_, attempt)
+
+        def compute(job_id: str, round_: int, attempt: int) -> None:
+            self._link("compute", job_id, round_, attempt)
+
+        def finish(job_id: str, round_: int, attempt: int) -> None:
+            self._link("finish", job_id, round_, attempt)
+
+        def deliver(job_id: str, round_: int, destination: str, attempt: int) -> None:
+            self._deliver(job_id, round_, destination, attempt)
+
+        for function in (intake, prepare, compute, finish, deliver):
+            workflow(f"nodal.{function.__name__}", function)
+
+    def _intake(self, intake_id: str, attempt: int) -> None:
+        verdict = _step("fetch", lambda: str(self._arrivals.fetch(intake_id)))
+        if verdict == Verdict.AGAIN:
+            delay_s = _step("delay", lambda: next_delay_s(attempt, self._context.delivery))
+            if delay_s is None:
+                _step("give_up", lambda: self._arrivals.give_up(intake_id))
+            else:
+                self.start_task(intake_task(intake_id, attempt + 1, delay_s))
+        elif verdict == Verdict.ON:
+            job_id = _step("admit", lambda: self._arrivals.admit(intake_id))
+            if job_id is not None:
+                self.start_task(stage_task("prepare", job_id, 0))
+
+    def _link(self, link: Link, job_id: str, round_: int, attempt: int) -> None:
+        verdict = Verdict.ON.value
+        if link == "prepare":
+            verdict = _step("source", lambda: str(self._stages.ensure_source(job_id, round_)))
+        for stage in LINKS[link][2]:
+            if verdict == Verdict.ON:
+                verdict = _step(f"stage.{stage}", partial(self._run_stage, job_id, round_, stage))
+        if verdict == Verdict.AGAIN:
+            delay_s = _step("delay", lambda: next_delay_s(attempt, self._context.delivery))
+            if delay_s is None:
+                _step("give_up", lambda: self._stages.give_up(job_id, round_, "the source did not answer in time"))
+            else:
+                self.start_task(stage_task(link, job_id, round_, attempt + 1, delay_s))
+        elif verdict == Verdict.ON and link in NEXT:
+            self.start_task(stage_task(NEXT[link], job_id, round_))
+        elif verdict == Verdict.ON:
+            for destination in _step("plan", lambda: self._stages.plan(job_id, round_)):
+                self.start_task(delivery_task(job_id, round_, destination))
+            _step("settle", lambda: self._deliveries.settle(job_id))
+
+    def _run_stage(self, job_id: str, round_: int, stage: Stage) -> str:
+        return str(self._stages.run(job_id, round_, stage))
+
+    def _deliver(self, job_id: str, round_: int, destination: str, attempt: int) -> None:
+        delay_s = _step("attempt", lambda: self._deliveries.attempt(job_id, round_, destination, attempt))
+        if delay_s is not None:
+            self.start_task(delivery_task(job_id, round_, destination, attempt + 1, delay_s))
+
+
+class ClientDispatcher:
+    """Starts work from beside a running node: it runs nothing itself."""
+
+    def __init__(self, state_dir: Path, database_url: str | None = None) -> None:
+        if database_url is None and not (state_dir / "jobs.sqlite").exists():
+            raise Failed(Code.INTERNAL, f"no node has run in {state_dir} yet; start it with nodal serve")
+        self._client = DBOSClient(
+            system_database_url=database_url or _sqlite(state_dir),
+            serializer=DBOSPortableJSONSerializer(),
+            application_name=APPLICATION_NAME,
+        )
+
+    def start_task(self, task: Task) -> None:
+        """Starts the piece unless one with its id was started before."""
+        self._client.enqueue(_options(task), *task.arguments)
+
+    def close(self) -> None:
+        """Gives the connections back."""
+        self._client.destroy()
+
+
+def _step(name: str, function: Callable[[], T]) -> T:
+    return DBOS.run_step({"name": name}, function)
+
+
+def _options(task: Task) -> EnqueueOptions:
+    options: EnqueueOptions = {
+        "workflow_name": task.workflow,
+        "queue_name": task.queue,
+        "workflow_id": task.workflow_id,
+        "app_version": APPLICATION_VERSION,
+        "priority": task.priority,
+    }
+    if task.delay_s is not None:
+        options["delay_seconds"] = task.delay_s
+    return options
+
+
+def _history(prefix: str) -> dict[str, str]:
+    """Status of every piece of work whose id begins so."""
+    found = DBOS.list_workflows(workflow_id_prefix=prefix, load_input=False, load_output=False)
+    return {status.workflow_id: status.status for status in found}
+
+
+def _config(url: str) -> DBOSConfig:
+    return {
+        "name": APPLICATION_NAME,
+        "system_database_url": url,
+        "application_version": APPLICATION_VERSION,
+        "executor_id": EXECUTOR_ID,
+        "serializer": DBOSPortableJSONSerializer(),
+        "log_level": "ERROR",
+        "enable_otlp": False,
+    }
+
+
+def _sqlite(state_dir: Path) -> str:
+    """URL of ``jobs.sqlite``, set to WAL so that who reads never waits for who writes."""
+    state_dir.mkdir(parents=True, exist_ok=True)
+    path = state_dir / "jobs.sqlite"
+    with sqlite3.connect(path, timeout=BUSY_TIMEOUT_MS / 1000) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+    connection.close()
+    return sqlite_url(path)
+
+
+def _take_lock(state_dir: Path) -> int:
+    state_dir.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(state_dir / "engine.lock", os.O_RDWR | os.O_CREAT, 0o640)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise Failed(Code.STATE_IN_USE, f"another process already works in {state_dir}") from error
+    return descriptor
