@@ -29,7 +29,7 @@ TOLERANCE = 0.005
 
 
 def own_suv(folder: Path) -> tuple[npt.NDArray[np.float64], list[Any], float]:
-    """SUV (k, j, i), headers from foot to head and the voxel volume in mL, by the plainest means: GML is SUV already."""
+    """SUV (k, j, i), headers from foot to head and the voxel volume in mL, by the plainest means (GML is SUV)."""
     slices = sorted((dcmread(path) for path in folder.glob("*.dcm")), key=lambda d: float(d.ImagePositionPatient[2]))
     values = np.stack([d.pixel_array * float(d.RescaleSlope) + float(d.RescaleIntercept) for d in slices])
     gap = float(slices[1].ImagePositionPatient[2]) - float(slices[0].ImagePositionPatient[2])
@@ -95,7 +95,7 @@ def assert_valid(out: Path, source: Path, *, avid: bool) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_by_threshold(case: str, real_data: Path, tmp_path: Path) -> None:
     folder = real_data / "sts" / case
-    suv, slices, ml = own_suv(folder / "PET/image")
+    suv, _, ml = own_suv(folder / "PET/image")
     findings = process_folder(folder, tmp_path, Settings())
     expected = own_totals(suv, suv >= 4.0, ml, 3.0)
     assert_agree(findings, expected)

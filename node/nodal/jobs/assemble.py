@@ -67,9 +67,10 @@ def measure(
         measures, weight_kg=_number(header, "PatientWeight"), height_m=_number(header, "PatientSize")
     )
     partial = seen.field_of_view == "partial" and not allow_partial
-    missing = [*_fov_missing(partial), *_liver_missing(anatomy)]
-    quality = _quality(suv, ct_hu, anatomy, seen, loaded)
-    return Measured(lesions, (), _totals(totals, seen, partial), quality, seen.field_of_view, tuple(missing))
+    liver, without_liver = _liver(suv, anatomy)
+    quality = _quality(suv, ct_hu, anatomy, seen, loaded, liver)
+    missing = (*_fov_missing(partial), *without_liver)
+    return Measured(lesions, (), _totals(totals, seen, partial), quality, seen.field_of_view, missing)
 
 
 def _number(header: Dataset, keyword: str) -> float | None:
@@ -118,17 +119,17 @@ def _fov_missing(partial: bool) -> list[NotComputed]:
     return [NotComputed(item, Code.FOV_PARTIAL, reason) for item in whole_body] if partial else []
 
 
-def _liver_missing(anatomy: Anatomy) -> list[NotComputed]:
+def _liver(suv: Volume, anatomy: Anatomy) -> tuple[float | None, list[NotComputed]]:
     try:
-        anatomy.require("liver")
+        return reference_liver(suv, anatomy)[0], []
     except NotComputable as error:
-        return [NotComputed("quality.liver_suv_mean", error.code, error.reason)]
-    return []
+        return None, [NotComputed("quality.liver_suv_mean", error.code, error.reason)]
 
 
-def _quality(suv: Volume, ct_hu: Volume, anatomy: Anatomy, seen: Coverage, loaded: Loaded) -> Quality:
+def _quality(
+    suv: Volume, ct_hu: Volume, anatomy: Anatomy, seen: Coverage, loaded: Loaded, liver: float | None
+) -> Quality:
     flags = [Flag(*warning.split(": ", 1)) for warning in loaded.suv.warnings]
-    liver = _liver_mean(suv, anatomy)
     if liver is not None and not LIVER_SUV_EANM[0] <= liver <= LIVER_SUV_EANM[1]:
         low, high = LIVER_SUV_EANM
         flags.append(Flag("LIVER_SUV_UNUSUAL", f"liver SUVmean {liver:.2f} is outside the EANM range {low}-{high}"))
@@ -153,13 +154,6 @@ def _quality(suv: Volume, ct_hu: Volume, anatomy: Anatomy, seen: Coverage, loade
         pet_ct_shift_mm=shift,
         flags=tuple(flags),
     )
-
-
-def _liver_mean(suv: Volume, anatomy: Anatomy) -> float | None:
-    try:
-        return reference_liver(suv, anatomy)[0]
-    except NotComputable:
-        return None
 
 
 def findings(

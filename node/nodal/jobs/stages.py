@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -89,20 +90,22 @@ def run_stage(stage: Stage, workspace: Workspace, context: StageContext) -> None
         Refused: the study is unusable. NodalError: anything else that went wrong.
     """
     request = workspace.request()
-    names = {"job_id": request.job_id, "study_instance_uid": request.study_instance_uid}
+    record = partial(context.trail.record, job_id=request.job_id, study_instance_uid=request.study_instance_uid)
     begun = time.perf_counter()
     try:
         _STAGES[stage](workspace, context)
     except NotComputable as error:
-        context.trail.record(f"{stage}_refused", outcome="refused", code=error.code, sentence=error.reason, **names)
+        record(f"{stage}_refused", outcome="refused", code=error.code, sentence=error.reason)
         raise Refused(Code(error.code), error.reason) from error
+    except Refused as error:
+        record(f"{stage}_refused", outcome="refused", code=error.code, sentence=error.message)
+        raise
     except NodalError as error:
-        outcome = "refused" if isinstance(error, Refused) else "failed"
-        context.trail.record(f"{stage}_{outcome}", outcome=outcome, code=error.code, sentence=error.message, **names)
+        record(f"{stage}_failed", outcome="failed", code=error.code, sentence=error.message)
         raise
     seconds = round(time.perf_counter() - begun, 3)
     _note_seconds(workspace, stage, seconds)
-    context.trail.record(f"{stage}_done", seconds=seconds, **names)
+    record(f"{stage}_done", seconds=seconds)
     log.info("stage done", stage=str(stage), job_id=request.job_id, seconds=seconds)
 
 
