@@ -80,6 +80,7 @@ class Code(StrEnum):
     NO_BUNDLE = "NO_BUNDLE"
     NO_CLINICAL_RECORD = "NO_CLINICAL_RECORD"
     NOT_INSTALLED = "NOT_INSTALLED"
+    NOT_SENT = "NOT_SENT"
     # the network and the node
     CALLER_UNKNOWN = "CALLER_UNKNOWN"
     DISK_FULL = "DISK_FULL"

@@ -16,7 +16,7 @@ from nodal.findings import Findings
 from nodal.report.context import patient_context
 from nodal.report.inputs import ReportInputs
 
-__all__ = ["TEMPLATE_VERSIONS", "findings_digest", "inputs_digest"]
+__all__ = ["TEMPLATE_VERSIONS", "canonical_findings", "findings_digest", "inputs_digest"]
 
 TEMPLATE_VERSIONS = {"pdf": 1, "pdf_capture": 1, "seg": 1, "sr": 1, "summary": 1}
 """Raised with each change that alters an object made from unchanged findings."""
@@ -27,6 +27,12 @@ _SIGNIFICANT_DIGITS = 6
 _VOLUME_DIGESTS: WeakKeyDictionary[Volume, str] = WeakKeyDictionary()
 
 
+def _rounded(value: float) -> float:
+    if not math.isfinite(value):
+        raise ValueError("findings hold a number that is not finite")
+    return float(f"{value:.{_SIGNIFICANT_DIGITS}g}")
+
+
 def _canonical(value: Any) -> Any:
     """Plain JSON values: floats at six significant digits, whole floats as integers, keys as text."""
     if isinstance(value, bool) or value is None or isinstance(value, str):
@@ -34,9 +40,7 @@ def _canonical(value: Any) -> Any:
     if isinstance(value, int | np.integer):
         return int(value)
     if isinstance(value, float | np.floating):
-        if not math.isfinite(value):
-            raise ValueError("findings hold a number that is not finite")
-        rounded = float(f"{float(value):.{_SIGNIFICANT_DIGITS}g}")
+        rounded = _rounded(float(value))
         return int(rounded) if rounded.is_integer() else rounded
     if isinstance(value, dict):
         return {str(key): _canonical(item) for key, item in value.items()}
@@ -59,6 +63,25 @@ def _volume_digest(volume: Volume) -> str:
         known = hashlib.sha256(grid.encode() + hashlib.sha256(values.data).digest()).hexdigest()
         _VOLUME_DIGESTS[volume] = known
     return known
+
+
+def _rounded_deep(value: Any) -> Any:
+    if isinstance(value, float | np.floating):
+        return _rounded(float(value))
+    if isinstance(value, dict):
+        return {key: _rounded_deep(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_rounded_deep(item) for item in value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = dataclasses.fields(value)
+        return dataclasses.replace(value, **{f.name: _rounded_deep(getattr(value, f.name)) for f in fields})
+    return value
+
+
+def canonical_findings(findings: Findings) -> Findings:
+    """The findings with every number at six significant digits: what is written is what the digest saw."""
+    rounded: Findings = _rounded_deep(findings)
+    return rounded
 
 
 def findings_digest(findings: Findings) -> str:

@@ -6,8 +6,10 @@ import hashlib
 import io
 
 from pydicom import Dataset, dcmwrite
+from pydicom.charset import default_encoding
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
+from pydicom.valuerep import VR
 
 from nodal.findings import Findings
 from nodal.report import codes
@@ -77,7 +79,7 @@ def _dress(
     dataset.update(patient_context(source))
     dataset.StudyInstanceUID = findings.study_instance_uid
     dataset.SOPInstanceUID = object_uid(kind, target, digest)
-    dataset.SeriesInstanceUID = series_uid(kind, target, digest)
+    dataset.SeriesInstanceUID = series_uid(dataset.SOPInstanceUID)
     dataset.InstanceNumber = 1
     for name in ("InstanceCreation", "Series", "Content"):
         setattr(dataset, f"{name}Date", date)
@@ -139,6 +141,15 @@ def adopt(dataset: Dataset, inputs: ReportInputs, target: Target, kind: ObjectKi
     return dataset
 
 
+def _spare_items(dataset: Dataset) -> None:
+    """Says of every item that its elements have their final VR, so that the writer does not walk it once per level."""
+    for element in dataset:
+        if element.VR == VR.SQ:
+            for item in element.value:
+                item.set_original_encoding(False, True, default_encoding)
+                _spare_items(item)
+
+
 def finish(dataset: Dataset, kind: ObjectKind) -> ResultObject:
     """The data set as the bytes of a Part 10 file; the same data set always gives the same bytes.
 
@@ -149,6 +160,7 @@ def finish(dataset: Dataset, kind: ObjectKind) -> ResultObject:
         dataset.pop("SpecificCharacterSet", None)
     else:
         dataset.SpecificCharacterSet = chosen.split("\\") if "\\" in chosen else chosen
+    _spare_items(dataset)
     stream = io.BytesIO()
     dcmwrite(stream, dataset, enforce_file_format=True)
     data = stream.getvalue()

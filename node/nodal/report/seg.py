@@ -126,7 +126,7 @@ def build_seg(inputs: ReportInputs, target: Target) -> ResultObject | None:
         pixel_array=_segments(inputs, lesions),
         segmentation_type=segmentation_type,
         segment_descriptions=[_description(findings, lesion, algorithm) for lesion in lesions],
-        series_instance_uid=series_uid("seg", target, digest),
+        series_instance_uid=series_uid(uid),
         series_number=SERIES_NUMBER,
         sop_instance_uid=uid,
         instance_number=1,

@@ -41,9 +41,9 @@ def object_uid(kind: ObjectKind, target: Target, digest: str) -> str:
     return stable_uid("nodal", "object", kind, *target.shaping(kind), digest)
 
 
-def series_uid(kind: ObjectKind, target: Target, digest: str) -> str:
-    """Series Instance UID of a result object; each object is a series of its own."""
-    return stable_uid("nodal", "series", kind, *target.shaping(kind), digest)
+def series_uid(sop_instance_uid: str) -> str:
+    """Series Instance UID of a result object; each is a series of its own, known from the object's UID alone."""
+    return derived_uid(sop_instance_uid, "series")
 
 
 def derived_uid(owner_uid: str, role: str) -> str:

@@ -1,0 +1,38 @@
+"""All result objects of one study for one target."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from nodal.report.canonical import canonical_findings
+from nodal.report.encapsulated import capture, encapsulate
+from nodal.report.inputs import ReportInputs, ResultObject, Target
+from nodal.report.pdf import render_pdf
+from nodal.report.release import release
+from nodal.report.seg import build_seg
+from nodal.report.sr import build_sr
+from nodal.report.summary import summary_image
+
+__all__ = ["build"]
+
+
+def build(inputs: ReportInputs, target: Target) -> tuple[ResultObject, ...]:
+    """Builds what the target can take, from what it may see: SEG, SR, PDF (either form) and summary image.
+
+    A pure function: the same inputs and target give the same bytes. Numbers are written at the six significant
+    digits that enter the UIDs, so that one UID never stands for two contents.
+
+    Returns:
+        the objects in the order in which they should be sent: what is referred to comes first.
+    """
+    findings = canonical_findings(release(inputs.findings, target.accepts))
+    inputs = replace(inputs, findings=findings)
+    seg = build_seg(inputs, target)
+    built = [seg, build_sr(inputs, target, seg)]
+    pdf = render_pdf(inputs, target)
+    if target.profile.pdf in ("encapsulated", "both"):
+        built.append(encapsulate(pdf, inputs, target))
+    if target.profile.pdf in ("secondary_capture", "both"):
+        built.append(capture(pdf, inputs, target))
+    built.append(summary_image(inputs, target))
+    return tuple(result for result in built if result is not None)

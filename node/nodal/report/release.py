@@ -1,0 +1,44 @@
+"""What may leave for a destination: systems above its limit are taken out, and their absence is said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from nodal.errors import Code
+from nodal.findings import Findings, NotComputed
+from nodal.settings import Accepts
+
+__all__ = ["release"]
+
+_ORDER: tuple[Accepts, ...] = ("measurements", "locally_trained", "simulation_trained")
+# Lowest limit that lets a system of this evidence level through; a system without a known level counts as simulated.
+_NEEDED: Mapping[str, Accepts] = {"E0": "simulation_trained", "E1": "locally_trained", "E2": "locally_trained"}
+
+
+def _allowed(system: Mapping[str, Any], accepts: Accepts) -> bool:
+    needed = _NEEDED.get(str(system.get("evidence")), "simulation_trained")
+    return _ORDER.index(accepts) >= _ORDER.index(needed)
+
+
+def release(findings: Findings, accepts: Accepts) -> Findings:
+    """The findings that a destination may see.
+
+    Measures and published indices always leave. A system above ``accepts`` is removed with every nomogram (a
+    nomogram may rest on its score), and ``not_computed`` says "not sent to this destination" for it.
+    """
+    withheld = sorted(name for name, system in findings.systems.items() if not _allowed(system, accepts))
+    if not withheld:
+        return findings
+    said = tuple(NotComputed(name, Code.NOT_SENT, "not sent to this destination") for name in withheld)
+    return replace(
+        findings,
+        systems={name: system for name, system in findings.systems.items() if name not in withheld},
+        nomograms={},
+        lesions=tuple(
+            replace(lesion, attention={name: a for name, a in lesion.attention.items() if name not in withheld})
+            for lesion in findings.lesions
+        ),
+        not_computed=(*findings.not_computed, *said),
+    )

@@ -1,0 +1,223 @@
+"""The measurement groups of the structured report.
+
+A lesion has two groups with one Tracking Identifier and Tracking UID, which are also its segment's: (a) TID 1411 with
+the segment and every number, (b) TID 1410 with a rectangle on the PET slice of its hottest voxel, a comment that reads
+as its label, and no number. The patient likewise: TID 1501 with the totals, and TID 1410 with a point at the hottest
+voxel. Viewers that draw take place and label from (b); readers that compute take the numbers from (a).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from highdicom.sr import (
+    AlgorithmIdentification,
+    ContentSequence,
+    FindingSite,
+    ImageRegion,
+    MeasurementsAndQualitativeEvaluations,
+    PlanarROIMeasurementsAndQualitativeEvaluations,
+    QualitativeEvaluation,
+    ReferencedSegment,
+    SourceImageForRegion,
+    SourceSeriesForSegmentation,
+    TextContentItem,
+    TrackingIdentifier,
+    VolumetricROIMeasurementsAndQualitativeEvaluations,
+)
+from pydicom.sr.coding import Code
+from scipy import ndimage
+
+from nodal.findings import Findings, Lesion
+from nodal.report import codes, identity
+from nodal.report.inputs import ReportInputs, ResultObject
+from nodal.report.provenance import delineation, finding_code, lesion_name, marks
+from nodal.report.sr_measures import lesion_measurements, patient_measurements, quality_measurements
+from nodal.report.uids import tracking_uid
+
+__all__ = ["lesion_groups", "patient_groups"]
+
+_TRACKING_UID_CODE = "112040"
+_YES = Code("373066001", "SCT", "Yes")
+_NO = Code("373067005", "SCT", "No")
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a viewer shall draw: a slice, and the lesion's rectangle on it as array bounds, ends excluded."""
+
+    k: int
+    rows: tuple[int, int]
+    columns: tuple[int, int]
+    hottest_kji: tuple[int, int, int]
+
+
+def _places(inputs: ReportInputs) -> dict[int, _Place]:
+    """The place of every lesion, by its number.
+
+    Raises:
+        ValueError: a lesion's hottest voxel is not of that lesion in the lesion map.
+    """
+    boxes = ndimage.find_objects(inputs.lesion_map.array)
+    places = {}
+    for lesion in inputs.findings.lesions:
+        k, j, i = (round(float(index)) for index in inputs.lesion_map.index_kji(lesion.hottest_mm))
+        if inputs.lesion_map.array[k, j, i] != lesion.number:
+            raise ValueError(f"the hottest voxel of lesion {lesion.number} lies outside it")
+        _, box_rows, box_columns = boxes[lesion.number - 1]
+        on_slice = inputs.lesion_map.array[k, box_rows, box_columns] == lesion.number
+        rows = np.flatnonzero(on_slice.any(axis=1)) + box_rows.start
+        columns = np.flatnonzero(on_slice.any(axis=0)) + box_columns.start
+        places[lesion.number] = _Place(
+            k, (int(rows[0]), int(rows[-1]) + 1), (int(columns[0]), int(columns[-1]) + 1), (k, j, i)
+        )
+    return places
+
+
+def _region(inputs: ReportInputs, k: int, graphic_type: str, points: npt.NDArray[np.float64]) -> ImageRegion:
+    header = inputs.pet_headers[k]
+    return ImageRegion(
+        graphic_type=graphic_type,
+        graphic_data=points,
+        source_image=SourceImageForRegion(
+            referenced_sop_class_uid=header.SOPClassUID, referenced_sop_instance_uid=header.SOPInstanceUID
+        ),
+    )
+
+
+def _rectangle(inputs: ReportInputs, place: _Place) -> ImageRegion:
+    """A closed polyline along pixel edges, (column, row), origin at the outer corner of the first pixel (C.18.6.1)."""
+    (top, bottom), (left, right) = place.rows, place.columns
+    points = np.array([[left, top], [right, top], [right, bottom], [left, bottom], [left, top]], dtype=float)
+    return _region(inputs, place.k, "POLYLINE", points)
+
+
+def _algorithm(findings: Findings, *, full: bool) -> AlgorithmIdentification:
+    """TID 4019; the parameters, the same for all lesions, stand only once, with the patient's totals (``full``)."""
+    made = delineation(findings)
+    return AlgorithmIdentification(
+        name=made.name,
+        version=made.version,
+        parameters=[f"{name}={value}" for name, value in made.parameters.items()] if full else None,
+        family=made.family,
+        manufacturer=identity.MANUFACTURER if full else None,
+    )
+
+
+def _comment(text: str) -> TextContentItem:
+    return TextContentItem(name=codes.COMMENT, value=text, relationship_type="CONTAINS")
+
+
+def _lesion_label(lesion: Lesion) -> str:
+    site = lesion.station or lesion.organ
+    doubt = "" if lesion.status == "accepted" else ", to be confirmed"
+    return (
+        f"{lesion_name(lesion)}: SUVmax {lesion.suv_max:.1f}, MTV {lesion.volume_ml:.1f} mL, "
+        f"TLG {lesion.tlg_g:.1f} g, SUVpeak {lesion.suv_peak:.1f}, diameter {lesion.longest_diameter_mm:.0f} mm"
+        f"{f', {site}' if site else ''}{doubt}"
+    )
+
+
+def _status(lesion: Lesion) -> list[QualitativeEvaluation]:
+    value = codes.STATUS_ACCEPTED if lesion.status == "accepted" else codes.STATUS_TO_CONFIRM
+    return [QualitativeEvaluation(codes.LESION_STATUS, value)]
+
+
+def _sites(lesion: Lesion) -> list[FindingSite] | None:
+    site = codes.site_code(lesion.organ, lesion.station)
+    if site is None:
+        return None
+    return [FindingSite(site, laterality=codes.laterality_code(lesion.organ, lesion.station))]
+
+
+def lesion_groups(inputs: ReportInputs, seg: ResultObject | None) -> list[ContentSequence]:
+    """Both groups of every lesion, in the order of their numbers.
+
+    Without a SEG (the target takes none) the numbers stand in a TID 1501 group in place of the TID 1411 one.
+    """
+    findings = inputs.findings
+    places = _places(inputs)
+    algorithm = _algorithm(findings, full=False)
+    groups: list[ContentSequence] = []
+    for lesion in sorted(findings.lesions, key=lambda each: each.number):
+        tracking = TrackingIdentifier(uid=lesion.tracking_uid, identifier=lesion_name(lesion))
+        shared = {"tracking_identifier": tracking, "finding_type": finding_code(findings, lesion)}
+        measured = {
+            "finding_sites": _sites(lesion),
+            "algorithm_id": algorithm,
+            "measurements": lesion_measurements(lesion),
+            "qualitative_evaluations": _status(lesion),
+        }
+        if seg is None:
+            numbers = MeasurementsAndQualitativeEvaluations(**shared, **measured)
+        else:
+            segment = ReferencedSegment(
+                sop_class_uid=seg.sop_class_uid,
+                sop_instance_uid=seg.sop_instance_uid,
+                segment_number=lesion.segment_number,
+                source_series=SourceSeriesForSegmentation(findings.pet_series_instance_uid),
+            )
+            numbers = VolumetricROIMeasurementsAndQualitativeEvaluations(
+                referenced_segment=segment, **shared, **measured
+            )
+        place = PlanarROIMeasurementsAndQualitativeEvaluations(
+            referenced_region=_rectangle(inputs, places[lesion.number]), **shared
+        )
+        place[0].ContentSequence.append(_comment(_lesion_label(lesion)))
+        groups += [numbers, place]
+    return groups
+
+
+def _patient_name(findings: Findings) -> str:
+    """Tracking Identifier of the totals; never "whole" for a cropped body. No person's name."""
+    return "Whole patient" if findings.totals.field_of_view == "whole" else "Limited field of view"
+
+
+def _patient_label(findings: Findings) -> str:
+    totals = findings.totals
+    if not findings.lesions:
+        return f"{_patient_name(findings)}: no FDG-avid lesion ({findings.segmentation.description})"
+    parts = [
+        f"{'TMTV' if totals.field_of_view == 'whole' else 'MTV'} {totals.tmtv_ml:.1f} mL",
+        f"TLG {totals.tlg_g:.1f} g",
+        f"{totals.lesion_count} lesion{'s' if totals.lesion_count != 1 else ''}",
+    ]
+    parts += [f"SUVmax {totals.suv_max:.1f}"] if totals.suv_max is not None else []
+    parts += [f"Dmax {totals.dmax_mm:.0f} mm"] if totals.dmax_mm is not None else []
+    return f"{_patient_name(findings)}: {', '.join([*parts, *marks(findings)])}"
+
+
+def patient_groups(inputs: ReportInputs) -> list[ContentSequence]:
+    """The totals, and the point that lets viewers list them.
+
+    Without a lesion there is no point to draw, and a Tracking UID without any coordinates blanks the whole report
+    in a viewer that hydrates by it: the UID is then left out.
+    """
+    findings = inputs.findings
+    uid = tracking_uid(findings.pet_series_instance_uid, findings.lesion_map_sha256, 0)
+    tracking = TrackingIdentifier(uid=uid, identifier=_patient_name(findings))
+    bulky = findings.totals.bulky
+    totals = MeasurementsAndQualitativeEvaluations(
+        tracking_identifier=tracking,
+        finding_type=codes.LYMPHOMA if findings.lesions else None,
+        algorithm_id=_algorithm(findings, full=True),
+        measurements=[*patient_measurements(findings), *quality_measurements(findings)],
+        qualitative_evaluations=None if bulky is None else [QualitativeEvaluation(codes.BULK, _YES if bulky else _NO)],
+    )
+    content = totals[0].ContentSequence
+    if not findings.lesions:
+        content.append(_comment(_patient_label(findings)))
+        kept = [item for item in content if item.ConceptNameCodeSequence[0].CodeValue != _TRACKING_UID_CODE]
+        totals[0].ContentSequence = ContentSequence(kept)
+        return [totals]
+    hottest = max(findings.lesions, key=lambda lesion: (lesion.suv_max, -lesion.number))
+    k, j, i = _places(inputs)[hottest.number].hottest_kji
+    place = PlanarROIMeasurementsAndQualitativeEvaluations(
+        tracking_identifier=tracking,
+        referenced_region=_region(inputs, k, "POINT", np.array([[i + 0.5, j + 0.5]])),
+        finding_type=codes.LYMPHOMA,
+    )
+    place[0].ContentSequence.append(_comment(_patient_label(findings)))
+    return [totals, place]
