@@ -22,7 +22,7 @@ from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, Enque
 
 from nodal.errors import Code, Failed
 from nodal.jobs.arrivals import ArrivalSteps
-from nodal.jobs.book import UNFINISHED
+from nodal.jobs.book import ENDED, UNFINISHED
 from nodal.jobs.context import JobContext, Verdict, next_delay_s
 from nodal.jobs.delivery_steps import DELIVERING, DeliverySteps
 from nodal.jobs.model import Stage
@@ -140,11 +140,15 @@ class Engine:
         for job_id, round_ in registry.jobs.in_states(DELIVERING):
             for destination in dict.fromkeys(o.target for o in registry.deliveries.undelivered(job_id)):
                 prefix = delivery_prefix(job_id, round_, destination)
-                if any(name.startswith(prefix) for name in alive) or f"{job_id}.{round_}.finish" in alive:
+                finishing = round_prefix(job_id, round_) + "finish."
+                if any(name.startswith((prefix, finishing)) for name in alive):
                     continue
                 if not self._retried(delivery_task(job_id, round_, destination), prefix):
                     self._deliveries.give_up(job_id, destination)
             self._deliveries.settle(job_id)
+        for job_id, _ in registry.jobs.in_states(ENDED):
+            if job_id not in heads and self._context.workspace(job_id).source.is_dir():
+                self._context.pipeline.tidy(self._context.workspace(job_id))
 
     def _revive_job(self, job_id: str, round_: int) -> None:
         task = stage_task("prepare", job_id, round_)

@@ -42,10 +42,13 @@ class StageSteps:
             if not all(workspace.path(name).exists() for name in files)
         ]
         self._jobs.forget_stages(job_id, lost)
-        if standing.finished.difference(lost).issuperset(COMPUTED) or workspace.source.is_dir():
+        if standing.finished.difference(lost).issuperset(COMPUTED):
             return Verdict.ON
         try:
-            self._bring_back(workspace)
+            if not workspace.source.is_dir():
+                self._bring_back(workspace)
+            if round_ > 0 or workspace.request().revision > 0:
+                self._context.pipeline.prepare(workspace, self._jobs.patient_key(job_id))
         except NodalError as error:
             return self._stop(job_id, round_, error, Stage.SELECT)
         except Exception as error:  # noqa: BLE001 - the job is failed and recorded

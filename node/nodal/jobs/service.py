@@ -1,0 +1,294 @@
+"""What may be asked of the node's jobs; the API, the command line and the listener all ask here."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import structlog
+
+from nodal import __version__
+from nodal.audit import Trail
+from nodal.errors import Code, Failed, WrongUsage
+from nodal.jobs.arrivals import job_id_of
+from nodal.jobs.engine import ClientDispatcher
+from nodal.jobs.model import IntakeView, JobRequest, JobState, JobView, Stage, StudySource
+from nodal.jobs.registry import Registry
+from nodal.jobs.tables import now
+from nodal.jobs.tasks import Dispatcher, Task, delivery_task, intake_task, stage_task
+from nodal.jobs.workspace import Workspace
+from nodal.settings import Settings
+from nodal.study import ClinicalRecord
+
+__all__ = ["Health", "NodeService"]
+
+log = structlog.get_logger()
+
+DISK_FLOOR_GB = 5.0
+"""Below this the node calls itself degraded: about ten studies with their volumes."""
+
+STOPPED: tuple[JobState, ...] = ("failed", "refused", "cancelled")
+CANCELLABLE: tuple[JobState, ...] = ("queued", "running", "awaiting_review", "delivering", "parked", "failed")
+REVIEWED: tuple[JobState, ...] = ("awaiting_review",)
+REVISABLE: tuple[JobState, ...] = ("queued", "running", "awaiting_review", "delivering", "parked", "done", "failed")
+
+
+@dataclass(frozen=True)
+class Health:
+    """How the node is.
+
+    Attributes:
+        jobs: number of jobs by state. parts: what runs, such as listener and orthanc; None is not known yet.
+    """
+
+    status: Literal["ok", "degraded"]
+    version: str
+    time: str
+    jobs: dict[str, int]
+    intakes_waiting: int
+    disk_free_gb: float
+    parts: dict[str, bool | None]
+
+
+class NodeService:
+    """Every change is in the registry before the answer, and the work starts at once or at the next sweep.
+
+    Args:
+        dispatcher: the engine of this process, or a client beside it.
+        parts: name -> whether that part of the node works, for :meth:`health`.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        registry: Registry,
+        trail: Trail,
+        dispatcher: Dispatcher,
+        parts: Mapping[str, Callable[[], bool | None]] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._registry = registry
+        self._trail = trail
+        self._dispatcher = dispatcher
+        self._parts = parts or {}
+
+    @classmethod
+    @contextmanager
+    def beside(cls, settings: Settings) -> Iterator[NodeService]:
+        """The service for a command beside a running node (or none): it reads and asks, and runs nothing itself.
+
+        Raises:
+            Failed: no node has ever run with these settings.
+        """
+        if not (settings.state_dir / "registry.sqlite").exists():
+            raise Failed(Code.JOB_UNKNOWN, f"no node has run in {settings.state_dir} yet; start it with nodal serve")
+        registry, dispatcher = Registry.in_folder(settings.state_dir), _LateClient(settings)
+        try:
+            yield cls(settings, registry, Trail(settings.state_dir / "audit"), dispatcher)
+        finally:
+            dispatcher.close()
+            registry.close()
+
+    # studies
+
+    def submit(self, source: StudySource, reason: str, study_instance_uid: str | None = None) -> IntakeView:
+        """Enters a study; durable when this returns. The same study twice makes one job."""
+        view, new = self._registry.intakes.add(source, reason, study_instance_uid)
+        if new:
+            self._trail.record(
+                "study_entered",
+                intake_id=view.intake_id,
+                study_instance_uid=study_instance_uid,
+                source=source.kind,
+                reason=reason,
+            )
+            self._dispatcher.start_task(intake_task(view.intake_id))
+        return view
+
+    def intakes(self, study_instance_uid: str | None = None) -> list[IntakeView]:
+        """Studies announced or received, newest first."""
+        return self._registry.intakes.views(study_instance_uid)
+
+    # jobs
+
+    def jobs(self, study_instance_uid: str | None = None) -> list[JobView]:
+        """Jobs, newest first."""
+        return self._registry.jobs.views(study_instance_uid)
+
+    def job(self, job_id: str) -> JobView:
+        """One job."""
+        return self._registry.jobs.view(job_id)
+
+    def retry(self, job_id: str) -> JobView:
+        """Goes on with a stopped job at the stage that stopped it; sends again what did not arrive.
+
+        A refused job begins anew: settings or records may have changed since.
+        """
+        view, jobs = self.job(job_id), self._registry.jobs
+        undelivered = view.state == "parked" or (view.state == "done" and self._registry.deliveries.refused(job_id))
+        if undelivered:
+            self._registry.deliveries.take_up(job_id)
+            self._move(view, "delivering", (view.state,), "retry", next_round=True)
+            self._deliver(job_id)
+        else:
+            if view.state == "refused":
+                jobs.forget_stages(job_id)
+            self._move(view, "queued", STOPPED, "retry", next_round=True)
+            self._dispatcher.start_task(stage_task("prepare", job_id, jobs.standing(job_id).round))
+        return self.job(job_id)
+
+    def cancel(self, job_id: str) -> JobView:
+        """Stops a job; a stage that runs is run to its end, what was delivered stays delivered."""
+        self._move(self.job(job_id), "cancelled", CANCELLABLE, "cancel")
+        return self.job(job_id)
+
+    def accept(self, job_id: str) -> JobView:
+        """Releases results that wait for a person."""
+        self._move(self.job(job_id), "delivering", REVIEWED, "accept")
+        self._deliver(job_id)
+        return self.job(job_id)
+
+    def reject(self, job_id: str) -> JobView:
+        """Keeps results from leaving; the node's own Orthanc has them already."""
+        sentence = "the results were rejected at review"
+        self._move(self.job(job_id), "cancelled", REVIEWED, "reject", message=sentence)
+        return self.job(job_id)
+
+    def rerun(self, job_id: str, from_stage: Stage) -> JobView:
+        """A new revision that begins at a stage; what earlier stages left is taken over."""
+        return self._revise(self.job(job_id), "rerun", from_stage)
+
+    # records
+
+    def put_clinical(self, patient_key: str, record: ClinicalRecord) -> list[JobView]:
+        """Stores a patient's record; every job of the patient that used another one gets a new revision.
+
+        Returns:
+            the new revisions.
+        """
+        known = self._registry.memory.clinical(patient_key)
+        self._registry.memory.put_clinical(patient_key, record)
+        if known is not None and _same(known, record):
+            return []
+        same_time = known is not None and known.timepoint == record.timepoint
+        from_stage = Stage.PROGNOSIS if same_time or record.timepoint is None else Stage.SELECT
+        views = (self.job(job_id) for job_id in self._registry.jobs.of_patient(patient_key))
+        return [self._revise(view, "clinical", from_stage) for view in views if view.state in REVISABLE]
+
+    def health(self) -> Health:
+        """How the node is."""
+        parts = {name: works() for name, works in self._parts.items()}
+        free_gb = shutil.disk_usage(self._settings.state_dir).free / 1e9
+        good = free_gb > DISK_FLOOR_GB and False not in parts.values()
+        return Health(
+            status="ok" if good else "degraded",
+            version=__version__,
+            time=now(),
+            jobs=self._registry.jobs.counts(),
+            intakes_waiting=len(self._registry.intakes.waiting()),
+            disk_free_gb=round(free_gb, 1),
+            parts=parts,
+        )
+
+    def _move(
+        self,
+        view: JobView,
+        to: JobState,
+        out_of: Collection[JobState],
+        verb: str,
+        *,
+        message: str | None = None,
+        next_round: bool = False,
+    ) -> None:
+        if not self._registry.jobs.move(view.job_id, to, out_of=out_of, message=message, next_round=next_round):
+            raise Failed(Code.JOB_STATE, f"{verb} is not possible: the job is {self.job(view.job_id).state}")
+        self._trail.record(
+            f"job_{verb}", job_id=view.job_id, study_instance_uid=view.study_instance_uid, was=view.state, now=to
+        )
+
+    def _deliver(self, job_id: str) -> None:
+        """Starts every destination that still lacks something; with none left, the sweep ends the job."""
+        round_ = self._registry.jobs.standing(job_id).round
+        for destination in dict.fromkeys(entry.target for entry in self._registry.deliveries.undelivered(job_id)):
+            self._dispatcher.start_task(delivery_task(job_id, round_, destination))
+
+    def _revise(self, view: JobView, cause: str, from_stage: Stage) -> JobView:
+        if from_stage is Stage.DELIVER:
+            raise WrongUsage("deliver makes no new revision; retry sends again what did not arrive")
+        if view.state == "superseded":
+            raise Failed(Code.JOB_STATE, "rerun is not possible: the job is superseded; take the one that replaced it")
+        jobs, older = self._registry.jobs, self._workspace(view.job_id)
+        if not older.path("request.json").exists():
+            raise Failed(Code.SOURCE_GONE, "the folder of this job is gone; send the study again")
+        request = older.request()
+        revision = jobs.next_revision(request.digest)
+        request = replace(
+            request,
+            job_id=job_id_of(request.digest, revision),
+            revision=revision,
+            cause=cause,
+            predecessor=view.job_id,
+            from_stage=from_stage,
+        )
+        self._take_over(older, request)
+        if not jobs.add(request, jobs.patient_key(view.job_id), view.orthanc_id):
+            raise Failed(Code.JOB_STATE, "another re-run of this study began at this very moment")
+        self._trail.record(
+            "job_revised",
+            job_id=request.job_id,
+            study_instance_uid=request.study_instance_uid,
+            predecessor=view.job_id,
+            cause=cause,
+            from_stage=from_stage,
+        )
+        self._dispatcher.start_task(stage_task("prepare", request.job_id, 0))
+        log.info("job revised", job_id=request.job_id, cause=cause, from_stage=str(from_stage))
+        return self.job(request.job_id)
+
+    def _take_over(self, older: Workspace, request: JobRequest) -> None:
+        """A new folder with hard links to what the stages before ``from_stage`` left, where all of it is there."""
+        part, target = self._workspace(f".{request.job_id}"), self._workspace(request.job_id)
+        for folder in (part.root, target.root):
+            shutil.rmtree(folder, ignore_errors=True)
+        part.root.mkdir(parents=True)
+        part.save_request(request)
+        self._registry.jobs.forget_stages(request.job_id)
+        left = self._registry.jobs.stage_files(older.root.name)
+        seconds = self.job(older.root.name).stage_seconds
+        for stage in list(Stage)[: list(Stage).index(request.from_stage)]:
+            files = left.get(stage, ())
+            if not files or not all(older.path(name).exists() for name in files):
+                continue
+            for name in files:
+                part.path(name).parent.mkdir(parents=True, exist_ok=True)
+                part.path(name).hardlink_to(older.path(name))
+            self._registry.jobs.end_stage(request.job_id, stage, seconds[stage], files)
+        part.root.rename(target.root)
+
+    def _workspace(self, name: str) -> Workspace:
+        return Workspace(self._settings.state_dir / "jobs" / name)
+
+
+class _LateClient:
+    """A client that connects when it is first needed: reading needs none."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._client: ClientDispatcher | None = None
+
+    def start_task(self, task: Task) -> None:
+        if self._client is None:
+            self._client = ClientDispatcher(self._settings.state_dir, self._settings.database_url)
+        self._client.start_task(task)
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+
+
+def _same(known: ClinicalRecord, record: ClinicalRecord) -> bool:
+    """Whether two records say the same of the patient, whenever and by whom it was entered."""
+    return replace(known, entered_at=None, sources={}) == replace(record, entered_at=None, sources={})
