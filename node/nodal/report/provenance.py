@@ -1,4 +1,4 @@
-"""How the lesion map came about, in the words and codes that SEG and SR share; marks that every object must bear."""
+"""How the lesion map came about, in the words and codes that SEG and SR share."""
 
 from __future__ import annotations
 
@@ -9,23 +9,16 @@ from pydicom.sr.coding import Code
 
 from nodal.findings import Findings, Lesion
 from nodal.report import codes
+from nodal.report.marks import PARTIAL_TITLE
 
 __all__ = [
-    "PARTIAL_MARK",
-    "SIMULATION_MARK",
-    "UPTAKE_MARK",
     "Delineation",
     "delineation",
     "finding_code",
     "fitting",
     "lesion_name",
-    "marks",
     "series_title",
 ]
-
-PARTIAL_MARK = "limited field of view, not whole-body TMTV"
-SIMULATION_MARK = "simulation of a virtual patient"
-UPTAKE_MARK = "physiological uptake not removed"
 
 _NETWORK_METHODS = ("network", "nnunet", "suv4_reviewed")
 
@@ -75,20 +68,6 @@ def finding_code(findings: Findings, lesion: Lesion) -> Code:
     return codes.NEOPLASM if judged and lesion.status == "accepted" else codes.LESION
 
 
-def marks(findings: Findings) -> tuple[str, ...]:
-    """What must stand on every object made from these findings, most important first."""
-    found = []
-    if findings.virtual:
-        found.append(SIMULATION_MARK)
-    if findings.totals.field_of_view == "partial":
-        found.append(PARTIAL_MARK)
-    if findings.segmentation.anatomy_engine == "none" and not findings.segmentation.reference_sop_instance_uid:
-        found.append(UPTAKE_MARK)
-    if findings.baseline == "assumed":
-        found.append("assumed baseline")
-    return tuple(found)
-
-
 def lesion_name(lesion: Lesion) -> str:
     """``Lesion 7``; also its Tracking Identifier (112039 DCM)."""
     return f"Lesion {lesion.number}"
@@ -107,5 +86,5 @@ def fitting(parts: tuple[str, ...], limit: int) -> str:
 def series_title(short_name: str, findings: Findings) -> str:
     """Series Description of a result object: its name, of at most nine characters, and what limits its meaning."""
     simulated = ", simulated" if findings.virtual else ""
-    partial = f", {PARTIAL_MARK}" if findings.totals.field_of_view == "partial" else ""
+    partial = f", {PARTIAL_TITLE[0].lower()}{PARTIAL_TITLE[1:]}" if findings.totals.field_of_view == "partial" else ""
     return f"{short_name}{simulated}{partial}"[:64]

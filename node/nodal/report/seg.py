@@ -16,7 +16,8 @@ from nodal.report.canonical import inputs_digest
 from nodal.report.colours import lesion_colour
 from nodal.report.context import patient_context
 from nodal.report.inputs import ReportInputs, ResultObject, Target
-from nodal.report.provenance import delineation, finding_code, fitting, lesion_name, marks, series_title
+from nodal.report.marks import marks
+from nodal.report.provenance import delineation, finding_code, fitting, lesion_name, series_title
 from nodal.report.uids import derived_uid, object_uid, series_uid
 
 __all__ = ["SERIES_NUMBER", "build_seg", "segment_label"]

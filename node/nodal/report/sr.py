@@ -21,7 +21,8 @@ from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage
 from nodal.findings import Findings
 from nodal.report import codes, identity
 from nodal.report.inputs import ReportInputs, ResultObject, Target
-from nodal.report.provenance import SIMULATION_MARK, UPTAKE_MARK, marks, series_title
+from nodal.report.marks import PARTIAL_TITLE, VIRTUAL_TITLE
+from nodal.report.provenance import series_title
 from nodal.report.sr_groups import lesion_groups, patient_groups
 from nodal.report.uids import series_uid, stable_uid
 
@@ -45,8 +46,8 @@ def _observer(findings: Findings) -> ObservationContext:
 
 def _field_of_view(findings: Findings) -> str:
     if findings.totals.field_of_view == "whole":
-        return "whole body, skull base to mid-thigh"
-    return "limited field of view, not whole-body TMTV"
+        return "Whole body, skull base to mid-thigh"
+    return PARTIAL_TITLE
 
 
 def _suv_method(findings: Findings) -> str:
@@ -66,16 +67,24 @@ def _segmentation_method(findings: Findings) -> str:
     )
 
 
+def _physiological_uptake(findings: Findings) -> str:
+    made = findings.segmentation
+    if made.reference_sop_instance_uid:
+        return "Lesions from a given contour"
+    if made.anatomy_engine == "none":
+        return "Physiological uptake not removed"
+    return f"Physiological uptake judged by the organ map of {made.anatomy_engine}"
+
+
 def _statements(findings: Findings) -> Iterable[tuple[Code, str]]:
     """All that must be read beside the numbers, as (concept, sentence)."""
     yield codes.FIELD_OF_VIEW, _field_of_view(findings)
     yield codes.SUV_METHOD, _suv_method(findings)
     yield codes.SEGMENTATION_METHOD, _segmentation_method(findings)
-    if UPTAKE_MARK in marks(findings):
-        yield codes.PHYSIOLOGICAL_UPTAKE, UPTAKE_MARK
-    yield codes.BASELINE, f"{findings.baseline} baseline"
+    yield codes.PHYSIOLOGICAL_UPTAKE, _physiological_uptake(findings)
+    yield codes.BASELINE, f"Baseline {findings.baseline}"
     if findings.virtual:
-        yield codes.SIMULATION, SIMULATION_MARK
+        yield codes.SIMULATION, VIRTUAL_TITLE
     for flag in findings.quality.flags:
         yield codes.QUALITY_FLAG, f"{flag.code}: {flag.message}"
     for candidate in findings.rejected_candidates:

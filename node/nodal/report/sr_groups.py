@@ -31,9 +31,10 @@ from pydicom.sr.coding import Code
 from scipy import ndimage
 
 from nodal.findings import Findings, Lesion
-from nodal.report import codes, identity
+from nodal.report import codes
 from nodal.report.inputs import ReportInputs, ResultObject
-from nodal.report.provenance import delineation, finding_code, lesion_name, marks
+from nodal.report.marks import marks
+from nodal.report.provenance import delineation, finding_code, lesion_name
 from nodal.report.sr_measures import lesion_measurements, patient_measurements, quality_measurements
 from nodal.report.uids import tracking_uid
 
@@ -102,7 +103,6 @@ def _algorithm(findings: Findings, *, full: bool) -> AlgorithmIdentification:
         version=made.version,
         parameters=[f"{name}={value}" for name, value in made.parameters.items()] if full else None,
         family=made.family,
-        manufacturer=identity.MANUFACTURER if full else None,
     )
 
 
