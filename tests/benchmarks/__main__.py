@@ -1,0 +1,18 @@
+"""``make bench``: every benchmark, one after the other. None of them is a test: they print what they measured.
+
+python -m tests.benchmarks [receive] [pipeline]
+"""
+
+from __future__ import annotations
+
+import sys
+
+from tests.benchmarks import pipeline, receive
+
+BENCHMARKS = {"receive": receive.main, "pipeline": pipeline.main}
+
+if __name__ == "__main__":
+    wanted = sys.argv[1:] or list(BENCHMARKS)
+    sys.argv[1:] = []
+    for name in wanted:
+        BENCHMARKS[name]()
