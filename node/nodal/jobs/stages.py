@@ -19,7 +19,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -111,7 +111,12 @@ def run_stage(stage: Stage, workspace: Workspace, context: StageContext) -> None
 
 def _note_seconds(workspace: Workspace, stage: Stage, seconds: float) -> None:
     known = workspace.read_json("seconds.json") if workspace.path("seconds.json").exists() else {}
-    workspace.write_json("seconds.json", {**known, str(stage): seconds})
+    spent = {**known, str(stage): seconds}
+    workspace.write_json("seconds.json", spent)
+    if stage is Stage.ENCODE:
+        findings = from_json(workspace.path("findings.json"))
+        complete = replace(findings, provenance=replace(findings.provenance, stage_seconds=spent))
+        workspace.write_text("findings.json", to_json(complete))
 
 
 def clinical_record(workspace: Workspace) -> ClinicalRecord | None:
