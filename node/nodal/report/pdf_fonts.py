@@ -13,7 +13,21 @@ from nodal.report.fonts import Face, Line, Run
 
 __all__ = ["FontBook"]
 
-_UNUSED_TABLES = ("GSUB", "GPOS", "GDEF", "BASE", "VORG", "vhea", "vmtx", "DSIG", "OS/2", "post", "cmap", "name", "MATH")
+_UNUSED_TABLES = (
+    "GSUB",
+    "GPOS",
+    "GDEF",
+    "BASE",
+    "VORG",
+    "vhea",
+    "vmtx",
+    "DSIG",
+    "OS/2",
+    "post",
+    "cmap",
+    "name",
+    "MATH",
+)
 _SYMBOLIC = 4
 
 

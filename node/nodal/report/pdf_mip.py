@@ -137,11 +137,12 @@ def _spread(wanted: Sequence[float], pitch: float, height: float) -> list[float]
 
 
 def _sides(sheet: Document, picture: Projection, x: float, y: float, width: float, style: MipStyle) -> None:
-    """Which side is which, in the corners."""
+    """Which side is which, above the corners, and the plane between."""
     left, right = ("R", "L") if picture.plane == "coronal" else ("A", "P")
-    size = style.label + 0.8
-    sheet.text(x + 3, y + size + 1, left, size, colour=MUTED)
-    sheet.text(x + width - 3, y + size + 1, right, size, colour=MUTED, align="right")
+    size, baseline = style.label + 0.6, y - 0.45 * style.label
+    sheet.text(x + 1, baseline, left, size, bold=True)
+    sheet.text(x + width - 1, baseline, right, size, bold=True, align="right")
+    sheet.text(x + width / 2, baseline, picture.plane, size, colour=MUTED, align="centre")
 
 
 def draw_legend(sheet: Document, x: float, y: float, size: float) -> None:
@@ -151,5 +152,5 @@ def draw_legend(sheet: Document, x: float, y: float, size: float) -> None:
     at = x + sheet.text(x, y, f"SUV {low:.0f} ", size, colour=MUTED)
     sheet.picture(ramp, at, y - 0.72 * size, 8 * size, 0.72 * size)
     sheet.box(at, y - 0.72 * size, 8 * size, 0.72 * size, stroke=HAIR, line=0.4)
-    note = f" {high:.0f} and above · maximum intensity projections, coronal and sagittal"
+    note = f" {high:.0f} and above · maximum intensity projections"
     sheet.text(at + 8 * size, y, note, size, colour=MUTED)

@@ -124,9 +124,7 @@ class Document:
             y += size * leading
         return y
 
-    def rule(
-        self, x0: float, y0: float, x1: float, y1: float, *, width: float = 0.5, colour: Colour = HAIR
-    ) -> None:
+    def rule(self, x0: float, y0: float, x1: float, y1: float, *, width: float = 0.5, colour: Colour = HAIR) -> None:
         """A straight line."""
         self.polygon([(x0, y0), (x1, y1)], stroke=colour, width=width, closed=False)
 

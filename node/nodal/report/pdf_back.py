@@ -1,0 +1,115 @@
+"""The last sections: what is known of the patient, what was not computed and why, series, and provenance."""
+
+from __future__ import annotations
+
+from nodal.findings import Findings
+from nodal.report.pdf_flow import Flow
+from nodal.report.pdf_words import amount, instant, said, sentence, yes_no
+
+__all__ = ["clinical_record", "not_computed", "provenance", "series"]
+
+_ITEMS = {
+    "ipi": "IPI",
+    "r_ipi": "R-IPI",
+    "nccn_ipi": "NCCN-IPI",
+    "cns_ipi": "CNS-IPI",
+    "impi": "IMPI",
+    "lamp": "LAMP",
+    "multitask_unet": "multitask U-Net",
+    "deepmts": "DeepMTS",
+    "dfr_signature": "DFR signature",
+    "mtdlr": "MTDLR nomogram",
+    "dfr_combined": "DFR combined nomogram",
+    "site": "site nomogram",
+    "dmax_mm": "Dmax",
+    "dmax_bulk_mm": "Dmax from largest lesion",
+    "sdmax_per_m": "SDmax",
+    "liver_suv_mean": "liver SUVmean",
+}
+
+
+def clinical_record(flow: Flow, findings: Findings) -> None:
+    """The fields of the clinical record that are known; age and sex stand in the patient block."""
+    record = findings.clinical
+    known: list[tuple[str, str]] = []
+    if record.stage is not None:
+        known.append(("Ann Arbor stage", str(record.stage)))
+    if record.ldh_ratio is not None:
+        known.append(("LDH", f"{amount(record.ldh_ratio, digits=2)} times the upper limit of normal"))
+    if record.ecog is not None:
+        known.append(("ECOG", str(record.ecog)))
+    if record.extranodal_sites is not None:
+        known.append(("Extranodal sites", ", ".join(record.extranodal_sites) or "none"))
+    if record.cell_of_origin is not None:
+        known.append(("Cell of origin", record.cell_of_origin))
+    if record.bulky is not None:
+        known.append(("Bulky disease", yes_no(record.bulky)))
+    if record.b_symptoms is not None:
+        known.append(("B symptoms", yes_no(record.b_symptoms)))
+    if not known:
+        return
+    flow.heading("Clinical record")
+    for label, text in known:
+        flow.entry(label, text)
+    flow.y += 10
+
+
+def not_computed(flow: Flow, findings: Findings) -> None:
+    """Each missing item with its code and sentence; items with the same reason share an entry."""
+    grouped: dict[tuple[str, str], list[str]] = {}
+    for one in findings.not_computed:
+        name = one.item.split(".")[-1]
+        grouped.setdefault((one.code, one.reason), []).append(_ITEMS.get(name, name.replace("_", " ")))
+    if not grouped:
+        return
+    flow.heading("Not computed, and why")
+    for (code, reason), items in grouped.items():
+        flow.entry(", ".join(items), f"{sentence(reason)} ({code})", label_width=190.0)
+    flow.y += 10
+
+
+def series(flow: Flow, findings: Findings) -> None:
+    """Which series were used, and why each other one was passed over."""
+    flow.heading("Series of the study")
+    order = {"pet": 0, "ct": 1, None: 2}
+    for one in sorted(findings.series, key=lambda s: (order[s.used_as], s.series_instance_uid)):
+        role = {"pet": "used as PET", "ct": "used as CT", None: "passed over"}[one.used_as]
+        flow.entry(f"{one.modality}, {role}", sentence(one.reason), one.series_instance_uid)
+    flow.y += 10
+
+
+def provenance(flow: Flow, findings: Findings, digest: str) -> None:
+    """All that is needed to make the same report again."""
+    used, suv = findings.segmentation, findings.suv
+    flow.heading("Provenance")
+    entries: list[tuple[str, str]] = [
+        ("Node", f"Nodal {findings.provenance.node_version}"),
+        (
+            "Segmentation",
+            f"{used.method}: {said(used.description)}; connectivity {used.connectivity}, "
+            f"at least {amount(used.min_volume_ml)} mL, anatomy engine {used.anatomy_engine}",
+        ),
+    ]
+    if used.reference_sop_instance_uid:
+        entries.append(("Reference contour", used.reference_sop_instance_uid))
+    entries.append(("SUV", f"{suv.method}; factor {suv.factor:.6g}" if suv.factor is not None else suv.method))
+    if suv.scan_reference_time:
+        decay = f", decay over {suv.decay_s:.0f} s" if suv.decay_s is not None else ""
+        entries.append(("Decay reference", f"{instant(suv.scan_reference_time)}{decay}"))
+    entries += [("SUV warning", warning) for warning in suv.warnings]
+    entries += [("Bundle", f"{b.name} {b.version}, SHA-256 {b.sha256}") for b in findings.provenance.bundles]
+    if not findings.provenance.bundles:
+        entries.append(("Trained bundles", "none took part"))
+    entries += [
+        ("Latest input", instant(findings.content_datetime)),
+        ("Study", findings.study_instance_uid),
+        ("PET series", findings.pet_series_instance_uid),
+        ("CT series", findings.ct_series_instance_uid),
+        ("Lesion map", f"SHA-256 {findings.lesion_map_sha256}"),
+        ("Settings", f"SHA-256 {findings.settings_sha256}"),
+        ("Findings", f"SHA-256 {digest}"),
+    ]
+    if findings.predecessor_sr_uid:
+        entries.append(("Replaces the report", findings.predecessor_sr_uid))
+    for label, text in entries:
+        flow.entry(label, text)
