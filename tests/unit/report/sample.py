@@ -135,7 +135,7 @@ def _lesions(suv: Volume, lesion_map: Volume, count: int) -> None:
         lesion_map.array[voxels] = number
 
 
-def _measured(suv: Volume, lesion_map: Volume, count: int) -> tuple[Lesion, ...]:
+def measured(suv: Volume, lesion_map: Volume, count: int) -> tuple[Lesion, ...]:
     sha256 = map_sha256(lesion_map)
     lesions = []
     for number in range(1, count + 1):
@@ -260,9 +260,9 @@ def sample_inputs(
     lesion_map = Volume(np.zeros(shape, dtype=np.uint16), affine)
     _body(suv)
     _lesions(suv, lesion_map, lesions)
-    measured = _measured(suv, lesion_map, lesions)
+    found = measured(suv, lesion_map, lesions)
     return ReportInputs(
-        sample_findings(measured, lesion_map, virtual=virtual, partial=partial), suv, lesion_map, pet, ct
+        sample_findings(found, lesion_map, virtual=virtual, partial=partial), suv, lesion_map, pet, ct
     )
 
 
