@@ -18,6 +18,7 @@ from nodal.report.context import patient_context
 from nodal.report.inputs import ReportInputs, ResultObject, Target
 from nodal.report.marks import marks
 from nodal.report.provenance import delineation, finding_code, fitting, lesion_name, series_title
+from nodal.report.slices import slice_sources
 from nodal.report.uids import derived_uid, object_uid, series_uid
 
 __all__ = ["SERIES_NUMBER", "build_seg", "segment_label"]
@@ -36,11 +37,17 @@ _NEEDED = (
     "Rows",
     "Columns",
     "PixelSpacing",
-    "SliceThickness",
     "SpacingBetweenSlices",
     "ImageOrientationPatient",
     "ImagePositionPatient",
     "InstanceNumber",
+    "NumberOfFrames",
+    "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence",
+    "DimensionIndexSequence",
+    "LossyImageCompression",
+    "LossyImageCompressionRatio",
+    "LossyImageCompressionMethod",
 )
 
 
@@ -52,13 +59,19 @@ def segment_label(lesion: Lesion) -> str:
     return (label if lesion.status == "accepted" else f"{label[: _LO - 13]} (to confirm)")[:_LO]
 
 
-def _source(header: Dataset, context: Dataset) -> Dataset:
-    source = Dataset()
-    for keyword in _NEEDED:
-        if keyword in header:
-            source.add(header[keyword])
-    source.update(context)
-    return source
+def _sources(inputs: ReportInputs) -> list[Dataset]:
+    """The PET instances as highdicom shall see them."""
+    context = patient_context(inputs.pet_headers[0])
+    step_mm = float(inputs.suv.spacing_mm[2])
+    sources = []
+    for header in inputs.pet_headers:
+        source = Dataset()
+        source.update({header[keyword].tag: header[keyword] for keyword in _NEEDED if keyword in header})
+        source.update(context)
+        # Slice Thickness may be empty in a PET image (type 2), never in a segmentation (type 1C): then the step.
+        source.SliceThickness = header.get("SliceThickness") or f"{step_mm:.6g}"
+        sources.append(source)
+    return sources
 
 
 def _description(findings: Findings, lesion: Lesion, algorithm: AlgorithmIdentificationSequence) -> SegmentDescription:
@@ -82,11 +95,13 @@ def _description(findings: Findings, lesion: Lesion, algorithm: AlgorithmIdentif
 
 
 def _segments(inputs: ReportInputs, lesions: list[Lesion]) -> npt.NDArray[np.uint16]:
-    """The lesion map with segment numbers in place of lesion numbers, shape (slices, rows, columns)."""
+    """Segment numbers in place of lesion numbers, shape (frames, rows, columns), in the order of the source frames."""
     table = np.zeros(int(inputs.lesion_map.array.max()) + 1, dtype=np.uint16)
     for lesion in lesions:
         table[lesion.number] = lesion.segment_number
-    return np.asarray(table[inputs.lesion_map.array])
+    frames = [source.frame for source in slice_sources(inputs)]
+    order = np.argsort([frame or 0 for frame in frames], kind="stable")
+    return np.asarray(table[inputs.lesion_map.array[order]])
 
 
 def _algorithm(findings: Findings) -> AlgorithmIdentificationSequence:
@@ -119,11 +134,10 @@ def build_seg(inputs: ReportInputs, target: Target) -> ResultObject | None:
         return None
     digest = inputs_digest(inputs)
     uid = object_uid("seg", target, digest)
-    context = patient_context(inputs.pet_headers[0])
     algorithm = _algorithm(findings)
     segmentation_type, transfer_syntax = _encoding(target)
     dataset = Segmentation(
-        source_images=[_source(header, context) for header in inputs.pet_headers],
+        source_images=_sources(inputs),
         pixel_array=_segments(inputs, lesions),
         segmentation_type=segmentation_type,
         segment_descriptions=[_description(findings, lesion, algorithm) for lesion in lesions],

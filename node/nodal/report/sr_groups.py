@@ -35,6 +35,7 @@ from nodal.report import codes
 from nodal.report.inputs import ReportInputs, ResultObject
 from nodal.report.marks import marks
 from nodal.report.provenance import delineation, finding_code, lesion_name
+from nodal.report.slices import SliceSource, slice_sources
 from nodal.report.sr_measures import lesion_measurements, patient_measurements, quality_measurements
 from nodal.report.uids import tracking_uid
 
@@ -77,22 +78,23 @@ def _places(inputs: ReportInputs) -> dict[int, _Place]:
     return places
 
 
-def _region(inputs: ReportInputs, k: int, graphic_type: str, points: npt.NDArray[np.float64]) -> ImageRegion:
-    header = inputs.pet_headers[k]
+def _region(source: SliceSource, graphic_type: str, points: npt.NDArray[np.float64]) -> ImageRegion:
     return ImageRegion(
         graphic_type=graphic_type,
         graphic_data=points,
         source_image=SourceImageForRegion(
-            referenced_sop_class_uid=header.SOPClassUID, referenced_sop_instance_uid=header.SOPInstanceUID
+            referenced_sop_class_uid=source.header.SOPClassUID,
+            referenced_sop_instance_uid=source.header.SOPInstanceUID,
+            referenced_frame_numbers=None if source.frame is None else [source.frame],
         ),
     )
 
 
-def _rectangle(inputs: ReportInputs, place: _Place) -> ImageRegion:
+def _rectangle(source: SliceSource, place: _Place) -> ImageRegion:
     """A closed polyline along pixel edges, (column, row), origin at the outer corner of the first pixel (C.18.6.1)."""
     (top, bottom), (left, right) = place.rows, place.columns
     points = np.array([[left, top], [right, top], [right, bottom], [left, bottom], [left, top]], dtype=float)
-    return _region(inputs, place.k, "POLYLINE", points)
+    return _region(source, "POLYLINE", points)
 
 
 def _algorithm(findings: Findings, *, full: bool) -> AlgorithmIdentification:
@@ -138,7 +140,7 @@ def lesion_groups(inputs: ReportInputs, seg: ResultObject | None) -> list[Conten
     Without a SEG (the target takes none) the numbers stand in a TID 1501 group in place of the TID 1411 one.
     """
     findings = inputs.findings
-    places = _places(inputs)
+    places, sources = _places(inputs), slice_sources(inputs)
     algorithm = _algorithm(findings, full=False)
     groups: list[ContentSequence] = []
     for lesion in sorted(findings.lesions, key=lambda each: each.number):
@@ -162,11 +164,12 @@ def lesion_groups(inputs: ReportInputs, seg: ResultObject | None) -> list[Conten
             numbers = VolumetricROIMeasurementsAndQualitativeEvaluations(
                 referenced_segment=segment, **shared, **measured
             )
-        place = PlanarROIMeasurementsAndQualitativeEvaluations(
-            referenced_region=_rectangle(inputs, places[lesion.number]), **shared
+        place = places[lesion.number]
+        drawn = PlanarROIMeasurementsAndQualitativeEvaluations(
+            referenced_region=_rectangle(sources[place.k], place), **shared
         )
-        place[0].ContentSequence.append(_comment(_lesion_label(lesion)))
-        groups += [numbers, place]
+        drawn[0].ContentSequence.append(_comment(_lesion_label(lesion)))
+        groups += [numbers, drawn]
     return groups
 
 
@@ -216,7 +219,7 @@ def patient_groups(inputs: ReportInputs) -> list[ContentSequence]:
     k, j, i = _places(inputs)[hottest.number].hottest_kji
     place = PlanarROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=tracking,
-        referenced_region=_region(inputs, k, "POINT", np.array([[i + 0.5, j + 0.5]])),
+        referenced_region=_region(slice_sources(inputs)[k], "POINT", np.array([[i + 0.5, j + 0.5]])),
         finding_type=codes.LYMPHOMA,
     )
     place[0].ContentSequence.append(_comment(_patient_label(findings)))

@@ -24,7 +24,7 @@ from nodal.report.inputs import ReportInputs
 from nodal.report.uids import stable_uid, tracking_uid
 from nodal.study import ClinicalRecord, SeriesDecision
 from pydicom import Dataset
-from pydicom.uid import CTImageStorage, PositronEmissionTomographyImageStorage
+from pydicom.uid import CTImageStorage, EnhancedPETImageStorage, PositronEmissionTomographyImageStorage
 
 STUDY_UID = stable_uid("sample", "study")
 PET_UID = stable_uid("sample", "pet")
@@ -83,6 +83,29 @@ def sample_headers(
             setattr(header, name, value)
         headers.append(header)
     return tuple(headers)
+
+
+def enhanced(headers: tuple[Dataset, ...]) -> tuple[Dataset, ...]:
+    """The same series as one enhanced PET instance, its frames from head to foot."""
+    combined = Dataset()
+    combined.update(headers[0])
+    combined.SOPClassUID = EnhancedPETImageStorage
+    combined.NumberOfFrames = len(headers)
+    combined.ImageType = ["ORIGINAL", "PRIMARY", "VOLUME", "NONE"]
+    shared, measures, orientation = Dataset(), Dataset(), Dataset()
+    measures.PixelSpacing, measures.SliceThickness = headers[0].PixelSpacing, headers[0].SliceThickness
+    orientation.ImageOrientationPatient = headers[0].ImageOrientationPatient
+    shared.PixelMeasuresSequence, shared.PlaneOrientationSequence = [measures], [orientation]
+    combined.SharedFunctionalGroupsSequence = [shared]
+    combined.PerFrameFunctionalGroupsSequence = []
+    for header in reversed(headers):
+        groups, position = Dataset(), Dataset()
+        position.ImagePositionPatient = header.ImagePositionPatient
+        groups.PlanePositionSequence = [position]
+        combined.PerFrameFunctionalGroupsSequence.append(groups)
+    for keyword in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness"):
+        delattr(combined, keyword)
+    return (combined,)
 
 
 def mark_virtual(headers: tuple[Dataset, ...]) -> None:
@@ -261,9 +284,7 @@ def sample_inputs(
     _body(suv)
     _lesions(suv, lesion_map, lesions)
     found = measured(suv, lesion_map, lesions)
-    return ReportInputs(
-        sample_findings(found, lesion_map, virtual=virtual, partial=partial), suv, lesion_map, pet, ct
-    )
+    return ReportInputs(sample_findings(found, lesion_map, virtual=virtual, partial=partial), suv, lesion_map, pet, ct)
 
 
 def with_findings(inputs: ReportInputs, **changes: object) -> ReportInputs:
