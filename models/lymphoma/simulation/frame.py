@@ -1,0 +1,159 @@
+"""The reference body's coordinates on a patient's grid.
+
+The reference body is 1.72 m tall, in mm: x to the patient's left, y to the back, z to the head, the origin between the
+hip joints, the vertex at z = 830, mid-thigh at z = -210. A patient is that body stretched and swayed slice by slice, so
+x depends on (slice, column), y on (slice, row) and z on the slice alone: coordinates stay small and broadcast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lymphoma.simulation.plan import PatientPlan
+from lymphoma.simulation.shapes import Array, Bounds, Shape
+from lymphoma.simulation.tissues import LABELS
+
+__all__ = ["MID_THIGH_MM", "VERTEX_MM", "Canvas", "Frame", "Stretch", "stretch_of"]
+
+VERTEX_MM, MID_THIGH_MM, DIAPHRAGM_MM = 830.0, -210.0, 320.0
+REFERENCE_HEIGHT_M = 1.72
+
+
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """How the reference body becomes this patient.
+
+    Attributes:
+        along: length relative to the reference. across: (x, y) girth relative to the reference.
+        sway: shape (4, 2): amplitude and phase of the slow waves in z, x shift (mm), y shift (mm), girth (fraction).
+        breath_mm: the diaphragm's displacement, positive towards the feet.
+    """
+
+    along: float
+    across: tuple[float, float]
+    sway: npt.NDArray[np.float64]
+    breath_mm: float
+
+    def reference_z(self, z_mm: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Patient z to reference z; strictly increasing."""
+        z = z_mm / self.along
+        breath = self.breath_mm * np.exp(-(((z - DIAPHRAGM_MM) / 95.0) ** 2))
+        return np.asarray(z + breath + self._wave(0, z))
+
+    def patient_z(self, reference_z: float) -> float:
+        """Reference z to patient z, by table (step 1 mm, linear between)."""
+        table = np.arange(-500.0, 1200.0)
+        return float(np.interp(reference_z, self.reference_z(table), table))
+
+    def patient_point(self, point: Sequence[float]) -> npt.NDArray[np.float64]:
+        """A reference point (x, y, z) in the patient, mm."""
+        z = np.array([point[2]], dtype=np.float64)
+        girth = 1 + self._wave(3, z)[0]
+        x = point[0] * self.across[0] * girth + self._wave(1, z)[0]
+        y = point[1] * self.across[1] * girth + self._wave(2, z)[0]
+        return np.array([x, y, self.patient_z(point[2])])
+
+    def coordinates(
+        self, x_mm: npt.NDArray[np.float64], y_mm: npt.NDArray[np.float64], z_mm: npt.NDArray[np.float64]
+    ) -> tuple[Array, Array, Array]:
+        """Reference coordinates of a grid: x of shape (k, 1, i), y of (k, j, 1), z of (k, 1, 1)."""
+        z = self.reference_z(z_mm)
+        girth = (1 + self._wave(3, z))[:, None]
+        x = (x_mm[None, :] - self._wave(1, z)[:, None]) / (self.across[0] * girth)
+        y = (y_mm[None, :] - self._wave(2, z)[:, None]) / (self.across[1] * girth)
+        return (
+            x[:, None, :].astype(np.float32),
+            y[:, :, None].astype(np.float32),
+            z[:, None, None].astype(np.float32),
+        )
+
+    def _wave(self, row: int, z: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        amplitude, phase = self.sway[row]
+        length = (700.0, 640.0, 760.0, 420.0)[row]
+        return np.asarray(amplitude * np.sin(2 * np.pi * z / length + phase))
+
+
+def stretch_of(plan: PatientPlan, *, breath_mm: float) -> Stretch:
+    """The patient's stretch: length by height, lean girth by body mass index, small waves by seed."""
+    rng = np.random.default_rng([plan.seed, 2])
+    girth = (plan.bmi / 24.0) ** 0.25 * (plan.height_m / REFERENCE_HEIGHT_M) ** 0.5
+    female = plan.sex == "F"
+    across = (girth * (0.955 if female else 1.0), girth * (0.97 if female else 1.0))
+    amplitudes = rng.normal(0, 1, 4) * np.array([6.0, 3.5, 3.5, 0.015])
+    limits = np.array([10.0, 7.0, 7.0, 0.03])
+    sway = np.stack([np.clip(amplitudes, -limits, limits), rng.uniform(0, 2 * np.pi, 4)], axis=1)
+    return Stretch(plan.height_m / REFERENCE_HEIGHT_M, across, sway, breath_mm)
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """Reference coordinates of every voxel of a grid, in broadcastable form (see :class:`Stretch`)."""
+
+    x: Array
+    y: Array
+    z: Array
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return (self.z.shape[0], self.y.shape[1], self.x.shape[2])
+
+    def box(self, bounds: Bounds) -> tuple[slice, slice, slice] | None:
+        """The smallest index box that holds ``bounds``; None when it lies outside the grid."""
+        low, high = bounds
+        k = _span((self.z[:, 0, 0] >= low[2]) & (self.z[:, 0, 0] <= high[2]))
+        if k is None:
+            return None
+        j = _span(((self.y[k] >= low[1]) & (self.y[k] <= high[1])).any(axis=(0, 2)))
+        i = _span(((self.x[k] >= low[0]) & (self.x[k] <= high[0])).any(axis=(0, 1)))
+        return None if i is None or j is None else (k, j, i)
+
+
+def _span(inside: npt.NDArray[np.bool_]) -> slice | None:
+    where = np.flatnonzero(inside)
+    return slice(int(where[0]), int(where[-1]) + 1) if len(where) else None
+
+
+@dataclass(frozen=True, eq=False)
+class Canvas:
+    """A label volume of tissues being painted; what is painted later covers what was before."""
+
+    frame: Frame
+    labels: npt.NDArray[np.uint8]
+
+    @classmethod
+    def empty(cls, frame: Frame) -> Canvas:
+        return cls(frame, np.zeros(frame.shape, dtype=np.uint8))
+
+    def paint(self, tissue: str, *shapes: Shape, only: Sequence[str] = ()) -> None:
+        """Paints the inside of the shapes; ``only``: over these tissues and no others."""
+        for shape in shapes:
+            box = self.frame.box(shape.bounds)
+            if box is not None:
+                self._stamp(box, self._distance(shape, box) < 0, tissue, only)
+
+    def paint_bone(self, bone: str, *shapes: Shape, rim_mm: float = 3.0, only: Sequence[str] = ()) -> None:
+        """Paints a cortex of ``rim_mm`` and marrow inside; all cortices first, so that joined shapes share marrow."""
+        found = [(box, self._distance(s, box)) for s in shapes if (box := self.frame.box(s.bounds)) is not None]
+        for box, distance in found:
+            self._stamp(box, distance < 0, f"{bone}:cortex", only)
+        inner = (*only, f"{bone}:cortex") if only else ()
+        for box, distance in found:
+            self._stamp(box, distance < -rim_mm, f"{bone}:marrow", inner)
+
+    def _distance(self, shape: Shape, box: tuple[slice, slice, slice]) -> Array:
+        k, j, i = box
+        return shape.distance(self.frame.x[k, :, i], self.frame.y[k, j, :], self.frame.z[k])
+
+    def _stamp(
+        self, box: tuple[slice, slice, slice], mask: npt.NDArray[np.bool_], tissue: str, only: Sequence[str]
+    ) -> None:
+        view = self.labels[box]
+        if only:
+            allowed = np.zeros(256, dtype=bool)
+            allowed[[LABELS[name] for name in only]] = True
+            mask = mask & allowed[view]
+        np.copyto(view, np.uint8(LABELS[tissue]), where=mask)
