@@ -8,7 +8,7 @@ from pathlib import Path
 
 __all__ = ["dciodvfy_errors", "dsrdump", "new_errors"]
 
-ATTRIBUTE = re.compile(r"<(/[^>]*)>|\(0x([0-9a-f]{4}),0x([0-9a-f]{4})\)", re.IGNORECASE)
+VR_CHECKER_HAS_NO_UTF8 = "W: The VR checker does not support this Specific Character Set: ISO_IR 192"
 
 
 def dciodvfy_errors(path: Path) -> list[str]:
@@ -33,9 +33,13 @@ def new_errors(result: Path, source: Path) -> tuple[list[str], list[str]]:
 
 
 def dsrdump(path: Path) -> str:
-    """The SR as DCMTK reads it; warnings and errors of its reader make it fail."""
+    """The SR as DCMTK reads it; warnings and errors of its reader make it fail.
+
+    One line is a false alarm: DCMTK's VR checker does not know UTF-8, which PS3.3 C.12.1.1.2 (table C.12-5) allows.
+    """
     done = subprocess.run(["dsrdump", "-v", str(path)], capture_output=True, text=True, errors="replace", check=False)
     faults = [line for line in (done.stdout + done.stderr).splitlines() if re.match(r"^[EWF]: ", line)]
+    faults = [line for line in faults if line != VR_CHECKER_HAS_NO_UTF8]
     assert done.returncode == 0, done.stderr
     assert not faults, faults
     return done.stdout

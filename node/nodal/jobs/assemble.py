@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
 from dataclasses import replace
 
 from lymphoma.anatomy import Anatomy, Coverage, coverage, ct_contrast, organ_at, reference_liver
@@ -164,7 +163,7 @@ def findings(
     measured: Measured,
     segmentation: Segmentation,
     clinical: ClinicalRecord,
-    headers: Sequence[Dataset],
+    header: Dataset,
     lesion_map_sha256: str,
     settings_sha256: str,
     started: str,
@@ -173,13 +172,14 @@ def findings(
     """Everything known of the study as one object.
 
     Args:
-        headers: of all selected PET and CT instances; the first is a PET instance.
+        header: a PET instance, for what DICOM itself says of the patient.
     """
     flags = (*(Flag(code, sentence) for code, sentence in selection.warnings), *measured.quality.flags)
-    record = _with_dicom(clinical, headers[0])
+    instants = (loaded.latest_instant, clinical.entered_at, segmentation.reference_instant)
+    record = _with_dicom(clinical, header)
     return Findings(
         study_instance_uid=selection.study_instance_uid,
-        patient_id=str(headers[0].get("PatientID", "")),
+        patient_id=str(header.get("PatientID", "")),
         pet_series_instance_uid=selection.pet.series_instance_uid,
         ct_series_instance_uid=selection.ct.series_instance_uid,
         series=selection.series,
@@ -193,7 +193,7 @@ def findings(
         clinical=record,
         segmentation=segmentation,
         not_computed=(*measured.not_computed, *_not_yet(measured, request)),
-        content_datetime=_latest_instant(headers, clinical.entered_at, segmentation.reference_instant),
+        content_datetime=max(text[:14] for text in instants if text),
         lesion_map_sha256=lesion_map_sha256,
         settings_sha256=settings_sha256,
         provenance=Provenance(__version__, f"cpu ({platform.machine()})", started, stage_seconds),
@@ -228,20 +228,3 @@ def _with_dicom(clinical: ClinicalRecord, header: Dataset) -> ClinicalRecord:
     if sex is None and header.get("PatientSex") in ("M", "F"):
         sex, sources["sex"] = header.PatientSex, "dicom"
     return replace(clinical, age_years=age, sex=sex, sources=sources)
-
-
-def _latest_instant(headers: Sequence[Dataset], *others: str | None) -> str:
-    """The latest instant of the inputs, DICOM DT without fraction: acquisition or content time of the selected
-    instances, entry of the clinical record, content of a correction."""
-    instants = [text[:14] for text in others if text]
-    for header in headers:
-        for kind in ("Acquisition", "Content"):
-            date, clock = str(header.get(f"{kind}Date", "") or ""), str(header.get(f"{kind}Time", "") or "")
-            if len(date) == 8:
-                instants.append((date + clock.split(".")[0]).ljust(14, "0")[:14])
-        if header.get("AcquisitionDateTime"):
-            instants.append(str(header.AcquisitionDateTime).split(".")[0].ljust(14, "0")[:14])
-    if not instants:
-        study_date = str(headers[0].get("StudyDate", "") or "19000101")
-        instants.append((study_date + "000000")[:14])
-    return max(instants)

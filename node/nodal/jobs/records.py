@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import TypeAdapter
+from pydicom import Dataset
 
 from nodal.dicom.series import LoadedPet, LoadedSeries
 from nodal.findings import Lesion, NotComputed, Quality, RejectedCandidate, SuvUsed, Totals
@@ -64,13 +66,17 @@ class SelectionRecord:
 
 @dataclass(frozen=True)
 class Loaded:
-    """``loaded.json``: how the PET became SUV, and the instances in slice order."""
+    """``loaded.json``: how the PET became SUV, and the instances in slice order.
+
+    ``latest_instant``: DICOM DT without fraction, the latest acquisition or content time of the chosen instances.
+    """
 
     suv: SuvUsed
     uptake_minutes: float | None
     injected_mbq_per_kg: float | None
     pet_files: tuple[str, ...]
     ct_files: tuple[str, ...]
+    latest_instant: str
 
     @classmethod
     def of(cls, pet: LoadedPet, ct: LoadedSeries, files: dict[str, str]) -> Self:
@@ -82,6 +88,7 @@ class Loaded:
             used.injected_mbq_per_kg,
             tuple(files[str(header.SOPInstanceUID)] for header in pet.headers),
             tuple(files[str(header.SOPInstanceUID)] for header in ct.headers),
+            _latest_instant((*pet.headers, *ct.headers)),
         )
 
     @classmethod
@@ -105,3 +112,17 @@ class Measured:
     def read(cls, workspace: Workspace) -> Measured:
         """From the workspace."""
         return TypeAdapter(Measured).validate_python(workspace.read_json("measured.json"))
+
+
+def _latest_instant(headers: Sequence[Dataset]) -> str:
+    """Without any acquisition or content date, midnight of the study's date."""
+    instants = []
+    for header in headers:
+        for kind in ("Acquisition", "Content"):
+            date, clock = str(header.get(f"{kind}Date", "") or ""), str(header.get(f"{kind}Time", "") or "")
+            if len(date) == 8:
+                instants.append((date + clock.split(".")[0]).ljust(14, "0")[:14])
+        if header.get("AcquisitionDateTime"):
+            instants.append(str(header.AcquisitionDateTime).split(".")[0].ljust(14, "0")[:14])
+    study_date = str(headers[0].get("StudyDate", "") or "19000101")
+    return max(instants, default=study_date.ljust(14, "0"))

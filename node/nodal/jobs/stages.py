@@ -18,7 +18,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -42,7 +42,7 @@ from nodal.findings import Segmentation, from_json, to_json
 from nodal.intake.selection import select
 from nodal.jobs import assemble
 from nodal.jobs.model import Stage
-from nodal.jobs.records import Loaded, Measured, SelectionRecord
+from nodal.jobs.records import ChosenSeries, Loaded, Measured, SelectionRecord
 from nodal.jobs.results import ResultStore, objects_to_json, targets
 from nodal.jobs.workspace import Workspace
 from nodal.report.build import build
@@ -166,8 +166,7 @@ def patient_key(header: Dataset) -> str:
     return f"{header.get('IssuerOfPatientID', '') or ''}~{header.get('PatientID', '') or ''}"
 
 
-def _series(workspace: Workspace, record: SelectionRecord, used_as: str) -> SeriesFiles:
-    chosen = record.pet if used_as == "pet" else record.ct
+def _series(workspace: Workspace, chosen: ChosenSeries) -> SeriesFiles:
     paths = tuple(workspace.source / name for name in chosen.files)
     headers = tuple(_header(path) for path in paths)
     return SeriesFiles(chosen.series_instance_uid, str(headers[0].Modality), paths, headers)
@@ -182,19 +181,18 @@ def _header(path: Path) -> Dataset:
 
 def _load(workspace: Workspace, context: StageContext) -> None:
     record = SelectionRecord.read(workspace)
-    pet = load_pet(_series(workspace, record, "pet"), assume_bw=context.settings.suv.assume_bw)
-    ct = load_ct(_series(workspace, record, "ct"))
+    pet_series, ct_series = _series(workspace, record.pet), _series(workspace, record.ct)
+    pet = load_pet(pet_series, assume_bw=context.settings.suv.assume_bw)
+    ct = load_ct(ct_series)
     pet.volume.save(workspace.path("pet_suv.nrrd"))
     ct_on_pet = resample_like(ct.volume, pet.volume, fill=AIR_HU, interpolation="linear")
     ct_on_pet.save(workspace.path("ct_hu.nrrd"))
-    loaded = Loaded.of(pet, ct, _files_by_uid(workspace, record))
-    workspace.write_json("loaded.json", asdict(loaded))
-
-
-def _files_by_uid(workspace: Workspace, record: SelectionRecord) -> dict[str, str]:
-    """SOP Instance UID to file name; enhanced objects keep one file for all their frames."""
-    names = (*record.pet.files, *record.ct.files)
-    return {str(_header(workspace.source / name).SOPInstanceUID): name for name in names}
+    files = {
+        str(header.SOPInstanceUID): name
+        for series, chosen in ((pet_series, record.pet), (ct_series, record.ct))
+        for header, name in zip(series.headers, chosen.files, strict=True)
+    }
+    workspace.write_json("loaded.json", asdict(Loaded.of(pet, ct, files)))
 
 
 def _volumes(workspace: Workspace) -> tuple[Volume, Volume]:
@@ -225,7 +223,7 @@ def _segment(workspace: Workspace, context: StageContext) -> None:
 
 
 def _from_reference(workspace: Workspace, path: Path, suv: Volume, engine: str) -> tuple[Volume, Segmentation]:
-    record = SelectionRecord.read(workspace)
+    record, pet_files = SelectionRecord.read(workspace), Loaded.read(workspace).pet_files
     mask = read_contour(path, LoadedSeries(suv, _pet_headers(workspace)), study_instance_uid=record.study_instance_uid)
     source = Dataset() if path.name.endswith((".nii", ".nii.gz", ".nrrd")) else _header(path)
     label = source.get("StructureSetLabel") or source.get("ContentLabel") or source.get("Modality") or path.name
@@ -249,14 +247,8 @@ def _content_instant(source: Dataset) -> str | None:
     return None
 
 
-def _pet_headers(workspace: Workspace) -> tuple[Dataset, ...]:
-    loaded = Loaded.read(workspace)
-    return tuple(_header(workspace.source / name) for name in loaded.pet_files)
-
-
-def _ct_headers(workspace: Workspace) -> tuple[Dataset, ...]:
-    loaded = Loaded.read(workspace)
-    return tuple(_header(workspace.source / name) for name in loaded.ct_files)
+def _headers(workspace: Workspace, names: Sequence[str]) -> tuple[Dataset, ...]:
+    return tuple(_header(workspace.source / name) for name in names)
 
 
 def _lesion_map(workspace: Workspace, grid: Volume) -> Volume:
@@ -279,14 +271,14 @@ def anatomy_of(workspace: Workspace, grid: Volume) -> Anatomy:
 def _anatomy(workspace: Workspace, context: StageContext) -> None:
     suv, ct_hu = _volumes(workspace)
     lesion_map = _lesion_map(workspace, suv)
-    header = _pet_headers(workspace)[0]
+    loaded = Loaded.read(workspace)
     measured = assemble.measure(
         suv,
         ct_hu,
         lesion_map,
         anatomy_of(workspace, suv),
-        Loaded.read(workspace),
-        header,
+        loaded,
+        _header(workspace.source / loaded.pet_files[0]),
         digest=workspace.request().digest,
         lesion_map_sha256=lesion_map_sha256(lesion_map),
         allow_partial=workspace.request().allow_partial,
@@ -310,15 +302,16 @@ def settings_digest(workspace: Workspace, settings: Settings) -> str:
 
 def _prognosis(workspace: Workspace, context: StageContext) -> None:
     suv = Volume.load(workspace.path("pet_suv.nrrd"))
+    loaded = Loaded.read(workspace)
     made = TypeAdapter(Segmentation).validate_python(workspace.read_json("segmentation.json"))
     findings = assemble.findings(
         request=workspace.request(),
         selection=SelectionRecord.read(workspace),
-        loaded=Loaded.read(workspace),
+        loaded=loaded,
         measured=Measured.read(workspace),
         segmentation=made,
         clinical=clinical_record(workspace) or ClinicalRecord(),
-        headers=(*_pet_headers(workspace), *_ct_headers(workspace)),
+        header=_header(workspace.source / loaded.pet_files[0]),
         lesion_map_sha256=lesion_map_sha256(_lesion_map(workspace, suv)),
         settings_sha256=settings_digest(workspace, context.settings),
         started=workspace.read_json("started.json"),
@@ -330,12 +323,13 @@ def _prognosis(workspace: Workspace, context: StageContext) -> None:
 def report_inputs(workspace: Workspace) -> ReportInputs:
     """What the result objects of this job are made from."""
     suv = Volume.load(workspace.path("pet_suv.nrrd"))
+    loaded = Loaded.read(workspace)
     return ReportInputs(
         from_json(workspace.path("findings.json")),
         suv,
         _lesion_map(workspace, suv),
-        _pet_headers(workspace),
-        _ct_headers(workspace),
+        _headers(workspace, loaded.pet_files),
+        _headers(workspace, loaded.ct_files),
     )
 
 
