@@ -224,7 +224,9 @@ def _segment(workspace: Workspace, context: StageContext) -> None:
 
 def _from_reference(workspace: Workspace, path: Path, suv: Volume, engine: str) -> tuple[Volume, Segmentation]:
     record, pet_files = SelectionRecord.read(workspace), Loaded.read(workspace).pet_files
-    mask = read_contour(path, LoadedSeries(suv, _pet_headers(workspace)), study_instance_uid=record.study_instance_uid)
+    mask = read_contour(
+        path, LoadedSeries(suv, _headers(workspace, pet_files)), study_instance_uid=record.study_instance_uid
+    )
     source = Dataset() if path.name.endswith((".nii", ".nii.gz", ".nrrd")) else _header(path)
     label = source.get("StructureSetLabel") or source.get("ContentLabel") or source.get("Modality") or path.name
     made = Segmentation(
