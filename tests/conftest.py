@@ -6,6 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
+from nodal.dicom.write import WrittenStudy
+
+from tests.virtual import small_virtual_study
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -32,6 +35,12 @@ def real_data() -> Path:
     if REAL_DATA is None:
         pytest.skip("real data not tested: set NODAL_TEST_DATA")
     return REAL_DATA
+
+
+@pytest.fixture(scope="session")
+def virtual_study(tmp_path_factory: pytest.TempPathFactory) -> WrittenStudy:
+    """A small whole-body virtual study with three lesions, written once; a test that edits it makes its own."""
+    return small_virtual_study(tmp_path_factory.mktemp("virtual"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,7 +1,7 @@
 """Virtual patients: plan -> anatomy -> uptake -> scanner -> patient, with lesions and organs known.
 
-    plan = draw_patient(seed)
-    patient = build_patient(plan)
+plan = draw_patient(seed)
+patient = build_patient(plan)
 """
 
 from lymphoma.simulation.lesions import LesionTruth

@@ -60,7 +60,9 @@ def _paint_brain(canvas: Canvas) -> None:
 
 def paint_airway(canvas: Canvas) -> None:
     """Pharynx, trachea and main bronchi, and the oesophagus behind them."""
-    canvas.paint("oesophagus", *tube(((0.0, 8.0, 580.0), (4.0, 24.0, 520.0), (4.0, 30.0, 430.0), (14.0, 22.0, 320.0)), 6))
+    canvas.paint(
+        "oesophagus", *tube(((0.0, 8.0, 580.0), (4.0, 24.0, 520.0), (4.0, 30.0, 430.0), (14.0, 22.0, 320.0)), 6)
+    )
     canvas.paint("muscle", *tube(((0.0, -12.0, 600.0), (0.0, 0.0, 520.0), (0.0, 12.0, 455.0)), 11.0))
     throat = ((0.0, -20.0, 672.0), (0.0, -8.0, 640.0), (0.0, -14.0, 590.0), (0.0, -2.0, 530.0), (0.0, 12.0, 452.0))
     canvas.paint("airway", *tube(throat, 8.5))

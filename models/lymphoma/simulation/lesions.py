@@ -62,9 +62,7 @@ class _Patch:
     allowed: npt.NDArray[np.bool_]
 
 
-def place_lesions(
-    plan: PatientPlan, tissues: npt.NDArray[np.uint8], activity: Array, grid: Grid
-) -> Placed:
+def place_lesions(plan: PatientPlan, tissues: npt.NDArray[np.uint8], activity: Array, grid: Grid) -> Placed:
     """Places the plan's lesions one after another, largest first.
 
     A lesion that finds no room at its station, because others are there or the field of view ends, is left out;
@@ -139,7 +137,9 @@ def _patch_at(
     near = ndimage.binary_dilation(labels[box] > 0, structure=np.ones((3, 3, 3), dtype=bool), iterations=2)
     free = allowed[tissues[box]] & ~near
     x, y, z = (
-        (grid.axis_mm(axis)[box[2 - axis]] - point[axis]).astype(np.float32).reshape([-1 if n == 2 - axis else 1 for n in range(3)])
+        (grid.axis_mm(axis)[box[2 - axis]] - point[axis])
+        .astype(np.float32)
+        .reshape([-1 if n == 2 - axis else 1 for n in range(3)])
         for axis in range(3)
     )
     return _Patch(box, (x, y, z), free)
@@ -239,12 +239,8 @@ def _reach(inside: npt.NDArray[np.bool_], grid: Grid) -> npt.NDArray[np.bool_]:
     return np.asarray(ndimage.binary_dilation(inside, structure=np.ones((3, 3, 3), dtype=bool), iterations=steps))
 
 
-def _truth(
-    number: int, lesion: LesionPlan, inside: npt.NDArray[np.bool_], patch: _Patch, grid: Grid
-) -> LesionTruth:
+def _truth(number: int, lesion: LesionPlan, inside: npt.NDArray[np.bool_], patch: _Patch, grid: Grid) -> LesionTruth:
     k, j, i = (float(np.mean(index)) + part.start for index, part in zip(np.nonzero(inside), patch.box, strict=True))
     centre = tuple(grid.first_mm[axis] + grid.spacing_mm[axis] * (i, j, k)[axis] for axis in range(3))
     volume = float(inside.sum()) * float(np.prod(grid.spacing_mm)) / 1000.0
     return LesionTruth(number, lesion.station, volume, lesion.suv, (centre[0], centre[1], centre[2]))
-
-

@@ -113,7 +113,9 @@ def _scan_ct(plan: PatientPlan, protocol: Protocol, lesions: np.ndarray, pet_gri
 def _draw_masses(tissues: np.ndarray, grid: Grid, lesions: np.ndarray, pet_grid: Grid) -> None:  # type: ignore[type-arg]
     """Lesions are soft tissue on the CT too (not inside bone or solid organs, where most are not seen)."""
     index = [
-        np.clip(np.rint((grid.axis_mm(a) - pet_grid.first_mm[a]) / pet_grid.spacing_mm[a]), 0, pet_grid.shape[2 - a] - 1)
+        np.clip(
+            np.rint((grid.axis_mm(a) - pet_grid.first_mm[a]) / pet_grid.spacing_mm[a]), 0, pet_grid.shape[2 - a] - 1
+        )
         for a in (2, 1, 0)
     ]
     k, j, i = (axis.astype(np.intp) for axis in index)

@@ -29,7 +29,9 @@ def blur(activity: Array, fwhm_mm: float, spacing_mm: tuple[float, float, float]
     return np.asarray(ndimage.gaussian_filter(activity, sigma, mode="nearest", truncate=3.5), dtype=np.float32)
 
 
-def add_pet_noise(noise_free: Array, plan: PatientPlan, liver_suv: float, spacing_mm: tuple[float, float, float]) -> Array:
+def add_pet_noise(
+    noise_free: Array, plan: PatientPlan, liver_suv: float, spacing_mm: tuple[float, float, float]
+) -> Array:
     """Noise whose variance is proportional to the local uptake, correlated over ``NOISE_FWHM_MM``.
 
     Its coefficient of variation in tissue of ``liver_suv`` is the plan's; a floor stands for scatter in air. Negative

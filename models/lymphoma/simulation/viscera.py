@@ -33,7 +33,9 @@ class Build:
     waves: npt.NDArray[np.float64]
     dome_mm: tuple[float, float]
 
-    def ellipsoid(self, organ: str, centre: Point, radii: Point, turn: npt.NDArray[np.float64] | None = None) -> Ellipsoid:
+    def ellipsoid(
+        self, organ: str, centre: Point, radii: Point, turn: npt.NDArray[np.float64] | None = None
+    ) -> Ellipsoid:
         """An ellipsoid of this organ at its own place and size."""
         move, size = self.shift[organ], self.scale[organ]
         moved = (centre[0] + move[0], centre[1] + move[1], centre[2] + move[2])
@@ -45,7 +47,18 @@ class Build:
         return [(x + dx, y + dy, z + dz) for x, y, z in points]
 
 
-_ORGANS = ("heart", "aorta", "liver", "spleen", "stomach", "kidney_left", "kidney_right", "pancreas", "colon", "bladder")
+_ORGANS = (
+    "heart",
+    "aorta",
+    "liver",
+    "spleen",
+    "stomach",
+    "kidney_left",
+    "kidney_right",
+    "pancreas",
+    "colon",
+    "bladder",
+)
 
 
 def build_of(plan: PatientPlan) -> Build:
@@ -149,8 +162,12 @@ def paint_abdomen(canvas: Canvas, build: Build) -> None:
     _paint_bowel(canvas, build)
     for radii, tissue in (((40.0, 34.0, 44.0), "stomach_wall"), ((34.0, 28.0, 38.0), "stomach_fluid")):
         canvas.paint(tissue, build.ellipsoid("stomach", (60.0, -34.0, 268.0), radii), only=_ABDOMEN)
-        canvas.paint(tissue, build.ellipsoid("stomach", (36.0, -56.0, 226.0), (radii[0] * 0.9, 22.0, 22.0)), only=_ABDOMEN)
-    canvas.paint("stomach_gas", build.ellipsoid("stomach", (60.0, -52.0, 282.0), (22.0, 12.0, 26.0)), only=("stomach_fluid",))
+        canvas.paint(
+            tissue, build.ellipsoid("stomach", (36.0, -56.0, 226.0), (radii[0] * 0.9, 22.0, 22.0)), only=_ABDOMEN
+        )
+    canvas.paint(
+        "stomach_gas", build.ellipsoid("stomach", (60.0, -52.0, 282.0), (22.0, 12.0, 26.0)), only=("stomach_fluid",)
+    )
     canvas.paint(
         "pancreas",
         *tube(build.points("pancreas", ((-32.0, -22.0, 196.0), (0.0, -24.0, 212.0), (78.0, 22.0, 244.0))), 14.0, 9.0),
@@ -170,7 +187,9 @@ def paint_abdomen(canvas: Canvas, build: Build) -> None:
     right = build.ellipsoid("liver", (-74.0, -8.0, 262.0), (76.0, 92.0, 92.0), rotation("y", -12.0))
     left = build.ellipsoid("liver", (-4.0, -52.0, 292.0), (80.0, 44.0, 40.0), rotation("y", 14.0))
     canvas.paint("liver", under_diaphragm(right), under_diaphragm(left), only=_ABDOMEN)
-    canvas.paint("gallbladder", build.ellipsoid("liver", (-62.0, -56.0, 212.0), (15.0, 17.0, 28.0)), only=(*_ABDOMEN, "liver"))
+    canvas.paint(
+        "gallbladder", build.ellipsoid("liver", (-62.0, -56.0, 212.0), (15.0, 17.0, 28.0)), only=(*_ABDOMEN, "liver")
+    )
 
 
 _ABDOMEN = (
