@@ -34,18 +34,25 @@ class Anatomy:
         """Whether the map can tell at least one of these organs, be it in the field of view or not."""
         return self.organs is not None and not set(names).isdisjoint(self.names.values())
 
-    def mask(self, *names: str) -> npt.NDArray[np.bool_]:
-        """Voxels of one organ, or of several together; all False where they lie outside the field of view.
+    def require(self, *names: str) -> Volume:
+        """The organ map, if it can tell at least one of these organs.
 
         Raises:
             NotComputable: NO_ANATOMY, no organ map, or one that does not know any of the names.
         """
         if self.organs is None or not self.has(*names):
-            raise NotComputable(
-                "NO_ANATOMY", f"the organ map (engine {self.engine}) does not tell {' or '.join(names)}"
-            )
+            wanted = " or ".join(names)
+            raise NotComputable("NO_ANATOMY", f"no organ map tells the {wanted} (anatomy engine: {self.engine})")
+        return self.organs
+
+    def mask(self, *names: str) -> npt.NDArray[np.bool_]:
+        """Voxels of one organ, or of several together; all False where they lie outside the field of view.
+
+        Raises:
+            NotComputable: NO_ANATOMY, as :meth:`require`.
+        """
         labels = [label for label, name in self.names.items() if name in names]
-        return np.asarray(np.isin(self.organs.array, labels))
+        return np.asarray(np.isin(self.require(*names).array, labels))
 
 
 class AnatomyEngine(Protocol):

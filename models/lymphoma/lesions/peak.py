@@ -48,15 +48,14 @@ class PeakSphere:
 
     def _kernel(self, shift_kji: npt.NDArray[np.float64]) -> _Kernel:
         """Weights of the voxels around a centre that lies ``shift_kji`` voxels from a voxel centre."""
-        axes = [np.arange(-n, n + 1) for n in self.reach]
-        offsets = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-        within = (np.arange(SUBSAMPLES) + 0.5) / SUBSAMPLES - 0.5
-        points = np.stack(np.meshgrid(within, within, within, indexing="ij"), axis=-1).reshape(-1, 3)
-        weights = np.empty(len(offsets))
-        for n, offset in enumerate(offsets):
-            xyz_mm = (points + offset - shift_kji)[:, ::-1] @ self._lattice.T
-            weights[n] = np.mean(np.einsum("pd,pd->p", xyz_mm, xyz_mm) <= self._radius_mm**2)
-        return _Kernel(offsets[weights > 0], weights[weights > 0])
+        fine = [(np.arange((2 * n + 1) * SUBSAMPLES) + 0.5) / SUBSAMPLES - 0.5 - n for n in self.reach]
+        k, j, i = np.meshgrid(*(f - s for f, s in zip(fine, shift_kji, strict=True)), indexing="ij", sparse=True)
+        gram = self._lattice.T @ self._lattice
+        squared_mm = gram[0, 0] * i * i + gram[1, 1] * j * j + gram[2, 2] * k * k
+        squared_mm = squared_mm + 2 * (gram[0, 1] * i * j + gram[0, 2] * i * k + gram[1, 2] * j * k)
+        shape = [size for n in self.reach for size in (2 * n + 1, SUBSAMPLES)]
+        shares = np.mean((squared_mm <= self._radius_mm**2).reshape(shape), axis=(1, 3, 5))
+        return _Kernel(np.argwhere(shares > 0) - np.asarray(self.reach), shares[shares > 0])
 
     def mean_at(self, box: npt.NDArray[np.float64], centre_kji: npt.NDArray[np.int64]) -> float:
         """Mean in the sphere centred on one voxel of ``box`` (NaN marks what lies outside the image)."""
