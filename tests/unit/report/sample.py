@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 from lymphoma.imaging import Volume
@@ -39,50 +40,55 @@ def sample_headers(
 ) -> tuple[Dataset, ...]:
     """Headers of a head-first supine series, foot to head; shape (slices, rows, columns), spacing (x, y, z)."""
     slices, rows, columns = shape
+    common = _common_header(modality)
+    common.Rows, common.Columns = rows, columns
+    common.PixelSpacing = [spacing_mm[1], spacing_mm[0]]
+    common.SliceThickness = spacing_mm[2]
+    for name, value in attributes.items():
+        setattr(common, name, value)
     headers = []
     for k in range(slices):
         header = Dataset()
-        header.SpecificCharacterSet = "ISO_IR 192"
-        header.SOPClassUID = PositronEmissionTomographyImageStorage if modality == "PT" else CTImageStorage
+        header.update(common)
         header.SOPInstanceUID = stable_uid("sample", modality, str(k))
-        header.StudyInstanceUID = STUDY_UID
-        header.SeriesInstanceUID = PET_UID if modality == "PT" else CT_UID
-        header.FrameOfReferenceUID = FRAME_UID
-        header.PositionReferenceIndicator = ""
-        header.Modality = modality
-        header.PatientName = "Specimen^Ada"
-        header.PatientID = "NODAL-0001"
-        header.IssuerOfPatientID = "HOSPITAL"
-        header.PatientBirthDate = "19580314"
-        header.PatientSex = "F"
-        header.PatientAge = "066Y"
-        header.PatientSize = "1.68"
-        header.PatientWeight = "64.5"
-        header.AdditionalPatientHistory = "text that must not travel"
-        header.StudyDate, header.StudyTime = "20240611", "091500"
-        header.SeriesDate, header.SeriesTime = "20240611", "101500"
-        header.AcquisitionDate, header.AcquisitionTime = "20240611", "101530"
-        header.StudyID = "4711"
-        header.StudyDescription = "PET/CT whole body FDG"
-        header.SeriesDescription = "PET WB AC" if modality == "PT" else "CT WB 5.0"
-        header.SeriesNumber = 4 if modality == "PT" else 3
-        header.AccessionNumber = "ACC0815"
-        header.ReferringPhysicianName = "Referrer^Rosa"
         header.InstanceNumber = slices - k
-        header.Manufacturer = "Scanner Works"
-        header.Rows, header.Columns = rows, columns
-        header.PixelSpacing = [spacing_mm[1], spacing_mm[0]]
-        header.SliceThickness = spacing_mm[2]
-        header.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
-        header.ImagePositionPatient = [
-            -columns * spacing_mm[0] / 2,
-            -rows * spacing_mm[1] / 2,
-            -900.0 + k * spacing_mm[2],
-        ]
-        for name, value in attributes.items():
-            setattr(header, name, value)
+        x, y = -columns * spacing_mm[0] / 2, -rows * spacing_mm[1] / 2
+        header.ImagePositionPatient = [x, y, -900.0 + k * spacing_mm[2]]
         headers.append(header)
     return tuple(headers)
+
+
+def _common_header(modality: str) -> Dataset:
+    """What all slices of a series share."""
+    header = Dataset()
+    header.SpecificCharacterSet = "ISO_IR 192"
+    header.SOPClassUID = PositronEmissionTomographyImageStorage if modality == "PT" else CTImageStorage
+    header.StudyInstanceUID = STUDY_UID
+    header.SeriesInstanceUID = PET_UID if modality == "PT" else CT_UID
+    header.FrameOfReferenceUID = FRAME_UID
+    header.PositionReferenceIndicator = ""
+    header.Modality = modality
+    header.PatientName = "Specimen^Ada"
+    header.PatientID = "NODAL-0001"
+    header.IssuerOfPatientID = "HOSPITAL"
+    header.PatientBirthDate = "19580314"
+    header.PatientSex = "F"
+    header.PatientAge = "066Y"
+    header.PatientSize = "1.68"
+    header.PatientWeight = "64.5"
+    header.AdditionalPatientHistory = "text that must not travel"
+    header.StudyDate, header.StudyTime = "20240611", "091500"
+    header.SeriesDate, header.SeriesTime = "20240611", "101500"
+    header.AcquisitionDate, header.AcquisitionTime = "20240611", "101530"
+    header.StudyID = "4711"
+    header.StudyDescription = "PET/CT whole body FDG"
+    header.SeriesDescription = "PET WB AC" if modality == "PT" else "CT WB 5.0"
+    header.SeriesNumber = 4 if modality == "PT" else 3
+    header.AccessionNumber = "ACC0815"
+    header.ReferringPhysicianName = "Referrer^Rosa"
+    header.Manufacturer = "Scanner Works"
+    header.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+    return header
 
 
 def enhanced(headers: tuple[Dataset, ...]) -> tuple[Dataset, ...]:
@@ -120,8 +126,10 @@ def _ball(points_mm: np.ndarray, centre_mm: np.ndarray, radii_mm: tuple[float, f
     return (((points_mm - centre_mm) / np.asarray(radii_mm)) ** 2).sum(axis=-1) <= 1.0
 
 
-def _body(suv: Volume) -> None:
-    """Fills a body with brain, heart, liver, kidneys and bladder into ``suv`` in place."""
+@lru_cache(maxsize=4)
+def _body(shape: tuple[int, int, int], spacing_mm: tuple[float, float, float]) -> np.ndarray:
+    """A body with brain, heart, liver, kidneys and bladder, as SUV; copied before use."""
+    suv = Volume(np.zeros(shape, dtype=np.float32), np.diag([*spacing_mm, 1.0]))
     grid = np.moveaxis(np.indices(suv.array.shape), 0, -1)
     points = suv.points_mm(grid)
     centre = points.reshape(-1, 3).mean(axis=0)
@@ -137,6 +145,7 @@ def _body(suv: Volume) -> None:
     ):
         place = centre + np.array([offset[0], offset[1], offset[2] * height])
         suv.array[_ball(points, place, radii)] = value
+    return suv.array
 
 
 def _lesions(suv: Volume, lesion_map: Volume, count: int) -> None:
@@ -279,9 +288,8 @@ def sample_inputs(
         mark_virtual(ct)
     affine = np.diag([*spacing_mm, 1.0])
     affine[:3, 3] = [float(value) for value in pet[0].ImagePositionPatient]
-    suv = Volume(np.zeros(shape, dtype=np.float32), affine)
+    suv = Volume(_body(shape, spacing_mm).copy(), affine)
     lesion_map = Volume(np.zeros(shape, dtype=np.uint16), affine)
-    _body(suv)
     _lesions(suv, lesion_map, lesions)
     found = measured(suv, lesion_map, lesions)
     return ReportInputs(sample_findings(found, lesion_map, virtual=virtual, partial=partial), suv, lesion_map, pet, ct)
