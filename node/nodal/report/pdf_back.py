@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nodal.findings import Findings
 from nodal.report.pdf_flow import Flow
-from nodal.report.pdf_words import amount, instant, said, sentence, yes_no
+from nodal.report.pdf_words import amount, instant, rule, sentence, yes_no
 
 __all__ = ["clinical_record", "not_computed", "provenance", "series"]
 
@@ -86,7 +86,7 @@ def provenance(flow: Flow, findings: Findings, digest: str) -> None:
         ("Node", f"Nodal {findings.provenance.node_version}"),
         (
             "Segmentation",
-            f"{used.method}: {said(used.description)}; connectivity {used.connectivity}, "
+            f"{used.method}: {rule(used)}, "
             f"at least {amount(used.min_volume_ml)} mL, anatomy engine {used.anatomy_engine}",
         ),
     ]

@@ -7,9 +7,9 @@ from nodal.report.inputs import ReportInputs
 from nodal.report.marks import PARTIAL_TITLE, VIRTUAL_TITLE, marks
 from nodal.report.mip import coronal_mip, sagittal_mip
 from nodal.report.pdf_flow import LABEL, LEFT, RIGHT, TOP, WIDTH, Flow
-from nodal.report.pdf_mip import MipStyle, draw_legend, draw_projections, projections_size
+from nodal.report.pdf_mip import MipStyle, arrange, draw_legend, draw_projections
 from nodal.report.pdf_sheet import ACCENT, CAUTION, CAUTION_TINT, INK, MUTED, PAPER, TINT, Document
-from nodal.report.pdf_words import UNKNOWN, Patient, amount, said, sentence, yes_no
+from nodal.report.pdf_words import UNKNOWN, Patient, amount, rule, sentence, yes_no
 
 __all__ = ["LIVER_SUV_RANGE", "first_sheet"]
 
@@ -100,16 +100,15 @@ def _body(flow: Flow, inputs: ReportInputs) -> None:
     sheet = flow.document
     pictures = (coronal_mip(inputs.suv, inputs.lesion_map), sagittal_mip(inputs.suv, inputs.lesion_map))
     style = MipStyle()
-    top = flow.y + 9
-    room = min(_PICTURES[1], flow.room - 60)
-    width, height = projections_size(pictures, _PICTURES[0], room, style)
-    left = max(0.0, (_PICTURES[0] - width) / 2 - style.gutter / 2)
-    draw_projections(sheet, pictures, LEFT - 8 + left, top, _PICTURES[0], room, style)
-    draw_legend(sheet, LEFT, top + height + 12, 6.6)
+    placed = arrange(pictures, _PICTURES[0] + style.gutter, min(_PICTURES[1], flow.room - 60), style)
+    left = LEFT + max(0.0, (_PICTURES[0] - placed.width) / 2) - 0.55 * style.gutter
+    draw_projections(sheet, pictures, left, flow.y - 2, placed, style)
+    pictures_end = flow.y + placed.height
+    draw_legend(sheet, LEFT, pictures_end + 10, 6.6)
     x = LEFT + _PICTURES[0] + _COLUMN_GAP
     bottom = _totals(sheet, inputs.findings, x, flow.y)
     bottom = _quality(sheet, inputs.findings, x, bottom + 13)
-    flow.y = max(top + height + 17, bottom) + 8
+    flow.y = max(pictures_end + 15, bottom) + 8
 
 
 def _totals(sheet: Document, findings: Findings, x: float, y: float) -> float:
@@ -137,7 +136,7 @@ def _totals(sheet: Document, findings: Findings, x: float, y: float) -> float:
             sheet.paragraph(
                 x,
                 y + 26,
-                f"Nothing in this scan met the rule: {said(findings.segmentation.description)}.",
+                f"Nothing in this scan met the rule: {rule(findings.segmentation)}.",
                 7.6,
                 RIGHT - x,
                 colour=MUTED,
@@ -147,28 +146,20 @@ def _totals(sheet: Document, findings: Findings, x: float, y: float) -> float:
         return _rows(sheet, (("TMTV", "0 mL"), ("Lesions", "0")), x, y)
     rows = (
         ("TLG", amount(totals.tlg_g, "g")),
-        ("SUVmax", amount(totals.suv_max)),
-        ("SUVpeak", amount(totals.suv_peak)),
-        ("SUVmean", amount(totals.suv_mean)),
+        ("SUVmax", amount(totals.suv_max, "g/mL")),
+        ("SUVpeak", amount(totals.suv_peak, "g/mL")),
+        ("SUVmean", amount(totals.suv_mean, "g/mL")),
         ("Lesions", str(totals.lesion_count)),
-        ("Dmax, between centroids", _distance(findings, "dmax_mm")),
-        ("Dmax from largest lesion", _distance(findings, "dmax_bulk_mm")),
-        ("SDmax", _reason(findings, "sdmax_per_m") or amount(totals.sdmax_per_m, "m⁻¹", digits=2)),
+        ("Dmax, between centroids", _total(totals.dmax_mm, "mm", 0)),
+        ("Dmax from largest lesion", _total(totals.dmax_bulk_mm, "mm", 0)),
+        ("SDmax", _total(totals.sdmax_per_m, "m⁻¹", 2)),
         (f"Bulky, at least {totals.bulky_threshold_mm:.0f} mm", yes_no(totals.bulky)),
     )
     return _rows(sheet, rows, x, y)
 
 
-def _distance(findings: Findings, name: str) -> str:
-    return _reason(findings, name) or amount(getattr(findings.totals, name), "mm", digits=0)
-
-
-def _reason(findings: Findings, name: str) -> str | None:
-    """The code under which a missing total is explained, or None where it is there."""
-    if getattr(findings.totals, name) is not None:
-        return None
-    code = next((one.code for one in findings.not_computed if one.item.split(".")[-1] == name), None)
-    return f"not computed ({code})" if code else "not computed"
+def _total(value: float | None, unit: str, digits: int) -> str:
+    return "not computed" if value is None else amount(value, unit, digits=digits)
 
 
 def _rows(sheet: Document, rows: tuple[tuple[str, str], ...], x: float, y: float) -> float:
@@ -220,7 +211,7 @@ def _method(flow: Flow, findings: Findings) -> None:
     sheet = flow.document
     used = findings.segmentation
     method = (
-        f"Lesions: {said(used.description)}; connectivity {used.connectivity}. SUV: body weight, {findings.suv.method}. "
+        f"Lesions: {rule(used)}. SUV: body weight, {findings.suv.method}. "
         "SUVpeak: highest mean in a 1 mL sphere centred in the lesion."
     )
     flags = [sentence(flag.message) for flag in findings.quality.flags]

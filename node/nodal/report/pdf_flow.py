@@ -16,7 +16,7 @@ LEFT = 43.0
 RIGHT = A4[0] - 43.0
 WIDTH = RIGHT - LEFT
 TOP = 40.0
-BOTTOM = A4[1] - 50.0
+BOTTOM: float = A4[1] - 50.0
 
 BODY = 8.4
 LABEL = 6.8

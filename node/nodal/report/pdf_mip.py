@@ -11,7 +11,7 @@ from nodal.report.colours import lesion_colour
 from nodal.report.mip import SUV_WINDOW, Outline, Projection
 from nodal.report.pdf_sheet import HAIR, INK, MUTED, PAPER, Colour, Document
 
-__all__ = ["MipStyle", "draw_legend", "draw_projections", "lesion_ink", "projections_size"]
+__all__ = ["Arrangement", "MipStyle", "arrange", "draw_legend", "draw_projections", "lesion_ink"]
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,14 @@ class MipStyle:
 
     label: float = 6.2
     gutter: float = 19.0
-    gap: float = 6.0
+    gap: float = 5.0
     line: float = 0.8
-    most_per_mm: float = 0.62
+    most_per_mm: float = 1.1
 
 
 _LEAST_LABEL = 3.2
 _LABEL_PITCH = 1.12
+_CAPTION = 1.9
 
 
 def lesion_ink(number: int) -> Colour:
@@ -41,19 +42,41 @@ def lesion_ink(number: int) -> Colour:
     return red / 255.0, green / 255.0, blue / 255.0
 
 
-def _scale(pictures: Sequence[Projection], width: float, height: float, style: MipStyle) -> float:
-    fixed = len(pictures) * 2 * style.gutter + (len(pictures) - 1) * style.gap
-    across = sum(picture.width_mm for picture in pictures)
-    return min((width - fixed) / across, height / max(p.height_mm for p in pictures), style.most_per_mm)
+@dataclass(frozen=True)
+class Arrangement:
+    """Where pictures go: their scale in points per mm, the top left corner of each, and the size of it all."""
+
+    scale: float
+    corners: tuple[tuple[float, float], ...]
+    width: float
+    height: float
 
 
-def projections_size(
-    pictures: Sequence[Projection], width: float, height: float, style: MipStyle
-) -> tuple[float, float]:
-    """Width and height in points that :func:`draw_projections` will take of a box, legend below not counted."""
-    scale = _scale(pictures, width, height, style)
-    fixed = len(pictures) * 2 * style.gutter + (len(pictures) - 1) * style.gap
-    return fixed + scale * sum(p.width_mm for p in pictures), scale * max(p.height_mm for p in pictures)
+def arrange(pictures: Sequence[Projection], width: float, height: float, style: MipStyle) -> Arrangement:
+    """Side by side as a whole body wants it, or one above the other where that shows a short scan larger.
+
+    Args:
+        width, height: of the box, in points. Corners count from its top left; each picture keeps ``gutter`` free on
+            both sides and its caption's height above.
+    """
+    caption = _CAPTION * style.label
+    across, down = [p.width_mm for p in pictures], [p.height_mm for p in pictures]
+    gutters, gaps = 2 * style.gutter, (len(pictures) - 1) * style.gap
+    beside = min((width - len(pictures) * gutters - gaps) / sum(across), (height - caption) / max(down))
+    above = min((width - gutters) / max(across), (height - len(pictures) * caption - gaps) / sum(down))
+    scale = min(max(beside, above), style.most_per_mm)
+    corners: list[tuple[float, float]] = []
+    if beside >= above:
+        x = style.gutter
+        for picture in pictures:
+            corners.append((x, caption))
+            x += picture.width_mm * scale + gutters + style.gap
+        return Arrangement(scale, tuple(corners), x - style.gap - style.gutter, caption + scale * max(down))
+    y = caption
+    for picture in pictures:
+        corners.append((style.gutter, y))
+        y += picture.height_mm * scale + caption + style.gap
+    return Arrangement(scale, tuple(corners), gutters + scale * max(across), y - caption - style.gap)
 
 
 def draw_projections(
@@ -61,28 +84,28 @@ def draw_projections(
     pictures: Sequence[Projection],
     x: float,
     y: float,
-    width: float,
-    height: float,
+    placed: Arrangement,
     style: MipStyle,
 ) -> None:
-    """Draws the pictures side by side at one scale, as large as the box allows, their tops at y."""
-    scale = _scale(pictures, width, height, style)
-    for picture in pictures:
-        x += style.gutter
-        _draw_one(sheet, picture, x, y, scale, style)
-        x += picture.width_mm * scale + style.gutter + style.gap
+    """Draws the pictures as arranged, the top left corner of the arrangement at (x, y)."""
+    for picture, (right, down) in zip(pictures, placed.corners, strict=True):
+        _draw_one(sheet, picture, x + right, y + down, placed.scale, style)
 
 
 def _draw_one(sheet: Document, picture: Projection, x: float, y: float, scale: float, style: MipStyle) -> None:
     width, height = picture.width_mm * scale, picture.height_mm * scale
     sheet.picture(picture.grey, x, y, width, height)
     sheet.box(x, y, width, height, stroke=HAIR, line=0.4)
-    for colour_of, line in ((lambda _: PAPER, 2.4 * style.line), (lesion_ink, style.line)):
-        # All the white halos first: no outline is cut by its neighbour's halo.
-        for outline in picture.outlines:
-            for ring in outline.rings:
-                points = [(x + right * scale, y + down * scale) for right, down in ring.tolist()]
-                sheet.polygon(points, stroke=colour_of(outline.number), width=line)
+    rings = [
+        (outline.number, [(x + right * scale, y + down * scale) for right, down in ring.tolist()])
+        for outline in picture.outlines
+        for ring in outline.rings
+    ]
+    # All the white halos first: no outline is cut by its neighbour's halo.
+    for _, points in rings:
+        sheet.polygon(points, stroke=PAPER, width=2.4 * style.line)
+    for number, points in rings:
+        sheet.polygon(points, stroke=lesion_ink(number), width=style.line)
     _numbers(sheet, picture, x, y, scale, style)
     _sides(sheet, picture, x, y, width, style)
 
@@ -110,12 +133,15 @@ def _numbers(sheet: Document, picture: Projection, x: float, y: float, scale: fl
 
 def _shared_out(outlines: Sequence[Outline], middle: float) -> tuple[list[Outline], list[Outline]]:
     """Numbers for the left and for the right margin, each from top to bottom: nearest side, but evenly enough."""
+
+    def downwards(side: Sequence[Outline]) -> list[Outline]:
+        return sorted(side, key=lambda o: (o.centre_mm[1], o.number))
+
     by_side = sorted(outlines, key=lambda o: (o.centre_mm[0], o.number))
     count = sum(o.centre_mm[0] < middle for o in by_side)
     limit = max(8, round(0.6 * len(by_side)))
     count = min(max(count, len(by_side) - limit), limit)
-    down = lambda side: sorted(side, key=lambda o: (o.centre_mm[1], o.number))  # noqa: E731
-    return down(by_side[:count]), down(by_side[count:])
+    return downwards(by_side[:count]), downwards(by_side[count:])
 
 
 def _spread(wanted: Sequence[float], pitch: float, height: float) -> list[float]:

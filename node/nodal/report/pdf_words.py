@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pydicom import Dataset
 
-from nodal.findings import Findings
+from nodal.findings import Findings, Segmentation
 from nodal.report.fonts import HanStyle
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "instant",
     "patient",
     "person_name",
+    "rule",
     "said",
     "sentence",
     "yes_no",
@@ -40,6 +41,12 @@ def amount(value: float | None, unit: str = "", *, digits: int | None = None) ->
 def said(text: str) -> str:
     """A phrase with its comparison signs set as one sign and without a full stop."""
     return text.replace(">=", "≥").replace("<=", "≤").strip().rstrip(".")
+
+
+def rule(used: Segmentation) -> str:
+    """How lesions were drawn, with its connectivity."""
+    text = said(used.description)
+    return text if "connect" in text else f"{text}, {used.connectivity}-connected"
 
 
 def sentence(text: str) -> str:
@@ -66,7 +73,7 @@ def date(text: str) -> str:
 def instant(text: str | None) -> str:
     """DICOM DT (date and time run together) as date and time of day; anything else as it stands."""
     if not text or not text[:14].isdigit() or len(text) < 14:
-        return text or UNKNOWN
+        return (text or UNKNOWN).replace("T", " ")
     return f"{date(text[:8])} {text[8:10]}:{text[10:12]}:{text[12:14]}"
 
 

@@ -11,9 +11,9 @@ from nodal.report.identity import finish, start_object
 from nodal.report.inputs import ReportInputs, ResultObject, Target
 from nodal.report.marks import PARTIAL_TITLE, VIRTUAL_TITLE, marks
 from nodal.report.mip import coronal_mip, sagittal_mip
-from nodal.report.pdf_mip import MipStyle, draw_legend, draw_projections, projections_size
+from nodal.report.pdf_mip import MipStyle, arrange, draw_legend, draw_projections
 from nodal.report.pdf_sheet import CAUTION, INK, MUTED, PAPER, Document
-from nodal.report.pdf_words import amount, said
+from nodal.report.pdf_words import amount, rule
 from nodal.report.provenance import series_title
 from nodal.report.raster import rgb_pages
 
@@ -50,10 +50,10 @@ def summary_pdf(inputs: ReportInputs) -> bytes:
     sheet = Document((_SIZE, _SIZE), "FDG PET/CT summary")
     y = _head(sheet, inputs.findings)
     pictures = (coronal_mip(inputs.suv, inputs.lesion_map), sagittal_mip(inputs.suv, inputs.lesion_map))
-    style = MipStyle(label=8.4, gutter=24.0, gap=14.0, line=1.0, most_per_mm=1.2)
+    style = MipStyle(label=8.4, gutter=24.0, gap=14.0, line=1.0, most_per_mm=2.2)
     width, bottom = _SIZE - 2 * _MARGIN, _SIZE - 34
-    taken, _ = projections_size(pictures, width, bottom - y, style)
-    draw_projections(sheet, pictures, _MARGIN + (width - taken) / 2, y, width, bottom - y, style)
+    placed = arrange(pictures, width, bottom - y, style)
+    draw_projections(sheet, pictures, _MARGIN + (width - placed.width) / 2, y, placed, style)
     draw_legend(sheet, _MARGIN, _SIZE - 12, 7.4)
     version = f"Nodal {inputs.findings.provenance.node_version} · automatic, UNVERIFIED"
     sheet.text(_SIZE - _MARGIN, _SIZE - 12, version, 7.4, colour=MUTED, align="right")
@@ -95,7 +95,7 @@ def _head(sheet: Document, findings: Findings) -> float:
     y = sheet.paragraph(
         _MARGIN,
         y + 21,
-        f"{said(findings.segmentation.description)} · SUV body weight, g/mL",
+        f"{rule(findings.segmentation)} · SUV body weight, g/mL",
         8.2,
         width,
         colour=MUTED,
@@ -104,4 +104,4 @@ def _head(sheet: Document, findings: Findings) -> float:
     holds = [mark for mark in marks(findings) if mark not in (VIRTUAL_TITLE, PARTIAL_TITLE)]
     if holds:
         y = sheet.paragraph(_MARGIN, y, "  ·  ".join(holds), 8.2, width, bold=True, colour=CAUTION, leading=1.3)
-    return y + 10
+    return y - 2
