@@ -12,13 +12,19 @@ from typing import BinaryIO
 import numpy as np
 import structlog
 from pydicom import Dataset, dcmread
+from pydicom.encaps import parse_fragments
 from pydicom.errors import InvalidDicomError
-from pydicom.uid import ImplicitVRLittleEndian, MediaStorageDirectoryStorage
+from pydicom.uid import (
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    MediaStorageDirectoryStorage,
+)
 
 from nodal.errors import Code, Refused
 from nodal.study import PassedFile, SeriesFiles, StudyFiles
 
-__all__ = ["read_study"]
+__all__ = ["read_instance", "read_study"]
 
 _LOG = structlog.get_logger()
 _PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
@@ -98,7 +104,8 @@ def _read(path: Path) -> Dataset | PassedFile | None:
     if cut is not None:
         return PassedFile(path, Code.TRUNCATED_FILE, cut)
     if missing:
-        return PassedFile(path, Code.NOT_DICOM, f"The data set lacks {', '.join(missing)}.")
+        code = Code.NOT_DICOM if "SOPClassUID" in missing else Code.TRUNCATED_FILE
+        return PassedFile(path, code, f"The data set lacks {', '.join(missing)}.")
     return header
 
 
@@ -113,7 +120,21 @@ def _header(stream: BinaryIO) -> Dataset | None:
     if len(start) < 8 or int.from_bytes(start[:2], "little") not in (0x0002, 0x0008):
         return None
     header = dcmread(stream, stop_before_pixels=True, force=True)
-    return header if "SOPClassUID" in header else None
+    return _with_syntax(header) if "SOPClassUID" in header else None
+
+
+def read_instance(path: Path) -> Dataset:
+    """A whole data set, also of a file without preamble and file meta; its errors are pydicom's own."""
+    return _with_syntax(dcmread(path, force=True))
+
+
+def _with_syntax(dataset: Dataset) -> Dataset:
+    """Writes down the encoding in which a file without file meta was read; its pixels cannot be decoded otherwise."""
+    if "TransferSyntaxUID" not in dataset.file_meta:
+        implicit, little = dataset.original_encoding
+        native = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
+        dataset.file_meta.TransferSyntaxUID = native if little else ExplicitVRBigEndian
+    return dataset
 
 
 def _media_directory(header: Dataset) -> bool:
@@ -123,7 +144,7 @@ def _media_directory(header: Dataset) -> bool:
 def _cut_short(header: Dataset, stream: BinaryIO) -> str | None:
     """Whether an image's pixels are missing or shorter than its header promises; a sentence, or None.
 
-    The stream stands where the pixel data begins. Compressed pixels are judged when they are decoded.
+    The stream stands where the pixel data begins. Of compressed pixels the fragments are counted, not decoded.
     """
     if "Rows" not in header or "Columns" not in header:
         return None
@@ -134,8 +155,8 @@ def _cut_short(header: Dataset, stream: BinaryIO) -> str | None:
         return None
     if position >= size:
         return "The file ends before its pixel data."
-    if syntax.is_compressed:
-        return None
+    if syntax.is_encapsulated:
+        return None if _fragments_whole(stream, position, size) else "The file ends within its compressed pixel data."
     pixels = int(header.Rows) * int(header.Columns) * int(header.get("SamplesPerPixel", 1) or 1)
     pixels *= int(header.get("NumberOfFrames", 1) or 1)
     promised = (pixels * int(header.get("BitsAllocated", 16)) + 7) // 8
@@ -143,6 +164,16 @@ def _cut_short(header: Dataset, stream: BinaryIO) -> str | None:
     if present < promised:
         return f"The file ends after {max(present, 0)} of {promised} bytes of pixel data."
     return None
+
+
+def _fragments_whole(stream: BinaryIO, position: int, size: int) -> bool:
+    """Whether an offset table and at least one fragment end before the file does (PS3.5 A.4)."""
+    stream.seek(position + 12)
+    _, offsets = parse_fragments(stream)
+    if len(offsets) < 2:
+        return False
+    stream.seek(offsets[-1] + 4)
+    return bool(offsets[-1] + 8 + int.from_bytes(stream.read(4), "little") <= size)
 
 
 def _without_duplicates(found: list[_Found]) -> list[_Found]:
@@ -162,7 +193,7 @@ def _same_content(one: Path, other: Path) -> bool:
     if filecmp.cmp(one, other, shallow=False):
         return True
     try:
-        first, second = dcmread(one, force=True), dcmread(other, force=True)
+        first, second = read_instance(one), read_instance(other)
         if _without_pixels(first) != _without_pixels(second):
             return False
         return bool(np.array_equal(first.pixel_array, second.pixel_array))

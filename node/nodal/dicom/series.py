@@ -11,7 +11,7 @@ import highdicom
 import numpy as np
 import numpy.typing as npt
 from lymphoma.imaging.volume import Volume
-from pydicom import Dataset, dcmread
+from pydicom import Dataset
 from pydicom.sr.coding import Code as Concept
 from pydicom.uid import (
     CTImageStorage,
@@ -22,7 +22,7 @@ from pydicom.uid import (
     PositronEmissionTomographyImageStorage,
 )
 
-from nodal.dicom.folder import read_study
+from nodal.dicom.folder import read_instance, read_study
 from nodal.dicom.geometry import plane_of_frame, plane_of_header, stack
 from nodal.dicom.suv import SuvConversion, enhanced_conversion, suv_conversion
 from nodal.errors import Code, Refused
@@ -179,7 +179,7 @@ def _slices(paths: Sequence[Path], headers: Sequence[Dataset], factors: npt.NDAr
 
 def _stored(path: Path) -> npt.NDArray[Any]:
     try:
-        return np.asarray(dcmread(path, force=True).pixel_array)
+        return np.asarray(read_instance(path).pixel_array)
     except (EOFError, OSError) as fault:
         raise Refused(Code.TRUNCATED_FILE, "An image file could not be read to its end.") from fault
     except Exception as fault:  # decoders raise what they like; the series is refused with its code
