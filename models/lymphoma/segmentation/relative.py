@@ -80,7 +80,8 @@ def a50p(suv: Volume, found: Territories) -> npt.NDArray[np.bool_]:
 
 
 def _drawn(suv: Volume, found: Territories, thresholds: list[float]) -> npt.NDArray[np.bool_]:
-    limit = np.array([np.inf, *thresholds])
+    # in the precision of SUV itself, so that a voxel exactly at its threshold is taken
+    limit = np.array([np.inf, *thresholds], dtype=np.float32)
     candidates = suv.array >= limit[found.shares]
     # pieces are sought within each territory: two lesions that touch do not lend each other their seeds
     drawn = np.zeros(suv.array.shape, dtype=np.bool_)
@@ -103,4 +104,4 @@ def _background(suv: Volume, found: Territories, number: int) -> float:
     box = tuple(slice(max(0, p.start - r), p.stop + r) for p, r in zip(part, reach, strict=True))
     own_mm = ndimage.distance_transform_edt(found.seeds[box] != number, sampling=suv.spacing_mm[::-1])
     shell = (own_mm > near) & (own_mm <= far) & (found.distance_mm[box] > near)
-    return float(suv.array[box][shell].mean()) if shell.any() else 0.0
+    return float(suv.array[box][shell].mean(dtype=np.float64)) if shell.any() else 0.0

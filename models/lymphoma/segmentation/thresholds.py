@@ -78,7 +78,7 @@ def _majority(votes: int) -> Rule:
 
 def _percist(suv: Volume, anatomy: Anatomy) -> npt.NDArray[np.bool_]:
     mean, sd = reference_liver(suv, anatomy)
-    return np.asarray(suv.array >= 1.5 * mean + 2.0 * sd)
+    return np.asarray(suv.array >= np.float32(1.5 * mean + 2.0 * sd))
 
 
 _SEEDED = "each lesion seeded by SUV >= 4.0"
