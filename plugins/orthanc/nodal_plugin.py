@@ -32,6 +32,7 @@ import threading
 import urllib.error
 import urllib.parse
 import urllib.request
+from email.message import Message
 from pathlib import Path
 
 import orthanc
@@ -56,9 +57,9 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 class Answer:
     """What the node answered."""
 
-    def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
+    def __init__(self, status: int, headers: Message, body: bytes) -> None:
         self.status = status
-        self.headers = headers
+        self.headers = headers  # a Message finds names in any case
         self.body = body
 
 
@@ -80,10 +81,10 @@ class Node:
             request.add_header("Authorization", "Bearer " + token)
         try:
             with self._opener.open(request, timeout=HTTP_TIMEOUT_S) as response:
-                return Answer(response.status, dict(response.headers.items()), response.read())
+                return Answer(response.status, response.headers, response.read())
         except urllib.error.HTTPError as error:
             with error:
-                return Answer(error.code, dict(error.headers.items()), error.read())
+                return Answer(error.code, error.headers, error.read())
 
 
 class Announcer:

@@ -1,0 +1,115 @@
+"""A node that lives in memory, for the interface and the pages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from nodal.errors import Code, Failed
+from nodal.jobs.model import DeliveryView, IntakeView, JobView, Stage, StudySource
+from nodal.study import ClinicalRecord
+
+ORTHANC_ID = "f874fb81-31fb0704-ad43ec3e-481ed642-6d4aa9cd"
+STUDY = "1.2.826.0.1.3680043.10.999.1"
+JOB = "0123456789abcdef0123456789abcdef-r0"
+CREATED = "2026-01-01T10:00:00.000+00:00"
+UPDATED = "2026-01-01T10:00:41.500+00:00"
+
+
+@dataclass(frozen=True)
+class FakeHealth:
+    """Stands for the service's own."""
+
+    version: str = "0"
+    ready: bool = True
+
+
+def job_view(**changes: object) -> JobView:
+    """A job that is done, with the given fields changed."""
+    seconds = {
+        "select": 1.2,
+        "load": 6.4,
+        "segment": 4.1,
+        "anatomy": 2.2,
+        "prognosis": 0.8,
+        "encode": 1.7,
+        "deliver": 0.9,
+    }
+    deliveries = tuple(
+        DeliveryView(place, kind, f"2.25.10{number}", "sent", 1, updated=UPDATED)
+        for place in ("orthanc", "pacs")
+        for number, kind in enumerate(("seg", "sr", "pdf", "summary"))
+    )
+    summary = {"tmtv_ml": 134.6, "tlg_g": 812.4, "lesion_count": 7, "suv_max": 17.3, "field_of_view": "whole"}
+    view = JobView(
+        JOB, STUDY, "done", 0, "intake", Stage.DELIVER, seconds, CREATED, UPDATED,
+        orthanc_id=ORTHANC_ID, deliveries=deliveries, summary=summary,
+    )  # fmt: skip
+    return replace(view, **changes)  # type: ignore[arg-type]
+
+
+@dataclass
+class FakeNode:
+    """Does what it is told, and remembers it."""
+
+    known_jobs: list[JobView] = field(default_factory=list)
+    known_intakes: list[IntakeView] = field(default_factory=list)
+    submitted: list[tuple[StudySource, str, str | None]] = field(default_factory=list)
+    clinical: dict[str, ClinicalRecord] = field(default_factory=dict)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+
+    def submit(self, source: StudySource, reason: str, study_instance_uid: str | None = None) -> IntakeView:
+        self.submitted.append((source, reason, study_instance_uid))
+        view = IntakeView(f"{len(self.submitted):032x}", study_instance_uid, source, "waiting", CREATED, UPDATED)
+        self.known_intakes.insert(0, view)
+        return view
+
+    def intakes(self, study_instance_uid: str | None = None) -> list[IntakeView]:
+        return [view for view in self.known_intakes if study_instance_uid in (None, view.study_instance_uid)]
+
+    def jobs(self, study_instance_uid: str | None = None) -> list[JobView]:
+        return [view for view in self.known_jobs if study_instance_uid in (None, view.study_instance_uid)]
+
+    def job(self, job_id: str) -> JobView:
+        for view in self.known_jobs:
+            if view.job_id == job_id:
+                return view
+        raise Failed(Code.JOB_UNKNOWN, f"there is no job {job_id}")
+
+    def _noted(self, verb: str, job_id: str) -> JobView:
+        view = self.job(job_id)
+        if verb == "retry" and view.state == "done":
+            raise Failed(Code.JOB_STATE, "the job is done; run it again instead")
+        self.asked.append((verb, job_id))
+        return view
+
+    def retry(self, job_id: str) -> JobView:
+        return self._noted("retry", job_id)
+
+    def cancel(self, job_id: str) -> JobView:
+        return self._noted("cancel", job_id)
+
+    def accept(self, job_id: str) -> JobView:
+        return self._noted("accept", job_id)
+
+    def reject(self, job_id: str) -> JobView:
+        return self._noted("reject", job_id)
+
+    def rerun(self, job_id: str, from_stage: Stage) -> JobView:
+        view = self._noted(f"rerun {from_stage}", job_id)
+        return replace(view, job_id=f"{job_id[:-1]}{view.revision + 1}", revision=view.revision + 1, predecessor=job_id)
+
+    def put_clinical(self, patient_key: str, record: ClinicalRecord) -> None:
+        self.clinical[patient_key] = record
+
+    def health(self) -> FakeHealth:
+        return FakeHealth()
+
+
+def refused_intake() -> IntakeView:
+    """A study that no job was made of."""
+    source = StudySource("folder", path=Path("/studies/a"))
+    message = "no PET series is attenuation corrected; the uncorrected one cannot give SUV"
+    return IntakeView(
+        "f" * 32, f"{STUDY}.2", source, "refused", CREATED, UPDATED, None, Code.PET_NOT_CORRECTED, message
+    )
