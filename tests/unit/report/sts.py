@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 from lymphoma.imaging import Volume
+from nodal.report.inputs import ReportInputs
 from pydicom import Dataset, dcmread
 from scipy import ndimage
 
-from nodal.report.inputs import ReportInputs
 from tests.unit.report.sample import map_sha256, measured, sample_findings
 
 
