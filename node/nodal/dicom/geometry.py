@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 
+from nodal.dicom.values import number, numbers
 from nodal.errors import Code, Refused
 
 __all__ = ["Grid", "Plane", "plane_of_frame", "plane_of_header", "stack"]
@@ -52,24 +53,16 @@ class Grid:
 
 def plane_of_header(header: Dataset) -> Plane:
     """The plane of a single-frame image. Raises Refused GEOMETRY_MISSING."""
-    return _plane(
-        header.get("ImagePositionPatient", None),
-        header.get("ImageOrientationPatient", None),
-        header.get("PixelSpacing", None),
-        header,
-        header.get("SpacingBetweenSlices", None) or header.get("SliceThickness", None),
-    )
+    return _plane(header, position=header, orientation=header, measures=header)
 
 
 def plane_of_frame(header: Dataset, frame: int) -> Plane:
     """The plane of one frame (from 0) of an enhanced image (PS3.3 C.7.6.16.2). Raises Refused GEOMETRY_MISSING."""
-    measures = _group(header, frame, "PixelMeasuresSequence")
     return _plane(
-        _group(header, frame, "PlanePositionSequence").get("ImagePositionPatient", None),
-        _group(header, frame, "PlaneOrientationSequence").get("ImageOrientationPatient", None),
-        measures.get("PixelSpacing", None),
         header,
-        measures.get("SpacingBetweenSlices", None) or measures.get("SliceThickness", None),
+        position=_group(header, frame, "PlanePositionSequence"),
+        orientation=_group(header, frame, "PlaneOrientationSequence"),
+        measures=_group(header, frame, "PixelMeasuresSequence"),
     )
 
 
@@ -83,27 +76,24 @@ def _group(header: Dataset, frame: int, keyword: str) -> Dataset:
     return Dataset()
 
 
-def _plane(position: object, orientation: object, spacing: object, header: Dataset, thickness: object) -> Plane:
-    values = [_numbers(position, 3), _numbers(orientation, 6), _numbers(spacing, 2)]
-    names = ("Image Position (Patient)", "Image Orientation (Patient)", "Pixel Spacing")
-    missing = [name for name, value in zip(names, values, strict=True) if value is None]
-    if missing or not header.get("Rows", None) or not header.get("Columns", None):
-        raise Refused(Code.GEOMETRY_MISSING, f"A slice lacks {' and '.join(missing) or 'Rows or Columns'}.")
-    where, cosines, step = (value for value in values if value is not None)
+def _plane(header: Dataset, *, position: Dataset, orientation: Dataset, measures: Dataset) -> Plane:
+    where = numbers(position, "ImagePositionPatient")
+    cosines = numbers(orientation, "ImageOrientationPatient")
+    step = numbers(measures, "PixelSpacing")
+    rows, columns = number(header, "Rows"), number(header, "Columns")
+    if where is None or cosines is None or step is None or not rows or not columns:
+        raise Refused(Code.GEOMETRY_MISSING, "A slice lacks its position, orientation, pixel spacing or matrix.")
+    if (len(where), len(cosines), len(step)) != (3, 6, 2) or min(step) <= 0 or not _perpendicular(cosines):
+        raise Refused(
+            Code.GEOMETRY_MISSING, "A slice's position, orientation or spacing is not a valid geometry."
+        )
+    thickness = number(measures, "SpacingBetweenSlices") or number(measures, "SliceThickness")
+    return Plane(where, cosines, step, int(rows), int(columns), abs(thickness) if thickness else None)
+
+
+def _perpendicular(cosines: tuple[float, ...]) -> bool:
     row, column = np.asarray(cosines[:3]), np.asarray(cosines[3:])
-    unit = np.allclose([row @ row, column @ column, row @ column], [1, 1, 0], atol=2 * _ORIENTATION_TOLERANCE)
-    if not unit or min(step) <= 0:
-        raise Refused(Code.GEOMETRY_MISSING, "A slice's orientation or pixel spacing is not a valid geometry.")
-    thick = _numbers([thickness], 1)
-    return Plane(where, cosines, step, int(header.Rows), int(header.Columns), abs(thick[0]) if thick else None)
-
-
-def _numbers(value: object, count: int) -> tuple[float, ...] | None:
-    try:
-        numbers = tuple(float(item) for item in value)  # type: ignore[attr-defined]
-    except (TypeError, ValueError):
-        return None
-    return numbers if len(numbers) == count and np.isfinite(numbers).all() else None
+    return np.allclose([row @ row, column @ column, row @ column], [1, 1, 0], atol=2 * _ORIENTATION_TOLERANCE)
 
 
 def stack(planes: Sequence[Plane]) -> Grid:

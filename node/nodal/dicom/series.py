@@ -25,6 +25,7 @@ from pydicom.uid import (
 from nodal.dicom.folder import read_instance, read_study
 from nodal.dicom.geometry import plane_of_frame, plane_of_header, stack
 from nodal.dicom.suv import SuvConversion, enhanced_conversion, suv_conversion
+from nodal.dicom.values import number
 from nodal.errors import Code, Refused
 from nodal.study import SeriesFiles
 
@@ -144,20 +145,20 @@ def _arranged(
     if headers[0].SOPClassUID in _MULTIFRAME:
         if len(headers) > 1:
             raise Refused(Code.MIXED_SERIES, f"The series holds {len(headers)} multi-frame images; one is expected.")
-        frames = int(headers[0].get("NumberOfFrames", 1) or 1)
+        frames = int(number(headers[0], "NumberOfFrames") or 1)
         grid = stack([plane_of_frame(headers[0], frame) for frame in range(frames)])
         return headers, grid.affine, series.paths
     if len({str(h.SOPInstanceUID) for h in headers}) < len(headers):
         raise Refused(Code.DUPLICATE_SLICE, "Two instances share a SOP Instance UID and differ in content.")
     grid = stack([plane_of_header(header) for header in headers])
-    declared = max(int(h.get("NumberOfSlices", 0) or 0) for h in headers)
+    declared = max(int(number(h, "NumberOfSlices") or 0) for h in headers)
     if declared > len(headers):
         raise Refused(Code.MISSING_SLICE, f"The series declares {declared} slices; {len(headers)} are present.")
     return (tuple(headers[i] for i in grid.order), grid.affine, tuple(series.paths[i] for i in grid.order))
 
 
 def _enhanced_order(header: Dataset) -> tuple[int, ...]:
-    frames = int(header.get("NumberOfFrames", 1) or 1)
+    frames = int(number(header, "NumberOfFrames") or 1)
     return stack([plane_of_frame(header, frame) for frame in range(frames)]).order
 
 
@@ -168,10 +169,10 @@ def _slices(paths: Sequence[Path], headers: Sequence[Dataset], factors: npt.NDAr
         stored = _stored(path)
         if stored.shape != array.shape[1:]:
             raise Refused(Code.PIXELS_UNREADABLE, "An image's pixels do not have the matrix its header declares.")
-        slope, intercept = header.get("RescaleSlope", None), header.get("RescaleIntercept", None)
+        slope, intercept = number(header, "RescaleSlope"), number(header, "RescaleIntercept")
         if slope is None or intercept is None:
             raise Refused(Code.PIXELS_UNREADABLE, "An image has no Rescale Slope or Intercept.")
-        array[k] = (stored * float(slope) + float(intercept)) * factors[k]
+        array[k] = (stored * slope + intercept) * factors[k]
     if not np.isfinite(array).all():
         raise Refused(Code.PIXELS_UNREADABLE, "The series holds values that are not finite numbers.")
     return array
@@ -180,6 +181,8 @@ def _slices(paths: Sequence[Path], headers: Sequence[Dataset], factors: npt.NDAr
 def _stored(path: Path) -> npt.NDArray[Any]:
     try:
         return np.asarray(read_instance(path).pixel_array)
+    except FileNotFoundError:
+        raise
     except (EOFError, OSError) as fault:
         raise Refused(Code.TRUNCATED_FILE, "An image file could not be read to its end.") from fault
     except Exception as fault:  # decoders raise what they like; the series is refused with its code

@@ -24,6 +24,7 @@ from nodal.dicom.suv_body import (
 )
 from nodal.dicom.suv_dose import Uptake, read_dose, undecayed_factors, uptake_of
 from nodal.dicom.suv_time import instant_of
+from nodal.dicom.values import number, text, texts
 from nodal.errors import Code, Refused
 
 __all__ = ["SuvConversion", "enhanced_conversion", "suv_conversion"]
@@ -76,7 +77,7 @@ def suv_conversion(
     """
     _check_uniform(headers)
     first = headers[0]
-    units = _text(first, "Units").upper()
+    units = text(first, "Units").upper()
     if units == "BQML":
         conversion = _from_activity(headers, "BQML", [1.0] * len(headers), correct_undecayed)
     elif units == "CNTS":
@@ -103,31 +104,37 @@ def _check_uniform(headers: Sequence[Dataset]) -> None:
     if not headers:
         raise Refused(Code.EMPTY_STUDY, "The series holds no instance.")
     for keyword in _UNIFORM:
-        if len({str(header.get(keyword, None)) for header in headers}) > 1:
+        if len({_comparable(header, keyword) for header in headers}) > 1:
             raise Refused(Code.MIXED_SERIES, f"The slices differ in {keyword}.")
     tracers = [header.get("RadiopharmaceuticalInformationSequence", None) or [] for header in headers]
     for keyword in _UNIFORM_TRACER:
-        if len({tuple(str(item.get(keyword, None)) for item in items) for items in tracers}) > 1:
+        if len({tuple(_comparable(item, keyword) for item in items) for items in tracers}) > 1:
             raise Refused(Code.MIXED_SERIES, f"The slices differ in {keyword}.")
+
+
+def _comparable(dataset: Dataset, keyword: str) -> float | str:
+    """A value that is equal for "70" and "70.0"."""
+    value = number(dataset, keyword) if dataset.get_item(keyword) is not None else None
+    return text(dataset, keyword) if value is None else round(value, 6)
 
 
 def _slope_warnings(headers: Sequence[Dataset]) -> tuple[str, ...]:
     """Refuses a rescale that is no scale; PS3.3 C.8.9.4 wants the intercept to be 0."""
     intercepts = False
     for header in headers:
-        slope, intercept = _float(header, "RescaleSlope"), _float(header, "RescaleIntercept")
-        if slope is None or not math.isfinite(slope) or slope <= 0:
+        slope, intercept = number(header, "RescaleSlope"), number(header, "RescaleIntercept")
+        if slope is None or slope <= 0:
             raise Refused(Code.SUV_BAD_SLOPE, "A slice's Rescale Slope (0028,1053) is missing or not above zero.")
-        if intercept is not None and not math.isfinite(intercept):
-            raise Refused(Code.SUV_BAD_SLOPE, "A slice's Rescale Intercept (0028,1052) is not a finite number.")
-        intercepts = intercepts or bool(intercept)
+        if intercept is None:
+            raise Refused(Code.SUV_BAD_SLOPE, "A slice's Rescale Intercept (0028,1052) is missing or not a number.")
+        intercepts = intercepts or intercept != 0
     if not intercepts:
         return ()
     return ("INTERCEPT_NOT_ZERO: Rescale Intercept is not 0 as a PET's must be; it was applied.",)
 
 
 def _correction_warnings(header: Dataset) -> tuple[str, ...]:
-    listed = _values(header, "CorrectedImage")
+    listed = texts(header, "CorrectedImage")
     notes = []
     if "ATTN" not in listed:
         notes.append("NOT_ATTENUATION_CORRECTED: Corrected Image (0028,0051) does not list ATTN.")
@@ -138,7 +145,7 @@ def _correction_warnings(header: Dataset) -> tuple[str, ...]:
 
 def _refuse_derived(header: Dataset, conversion: SuvConversion) -> None:
     """A DERIVED series is certain only where its values already are SUVbw."""
-    if _values(header, "ImageType")[:1] == ("DERIVED",) and not conversion.method.startswith("GML BW"):
+    if texts(header, "ImageType")[:1] == ("DERIVED",) and not conversion.method.startswith("GML BW"):
         raise Refused(Code.PET_DERIVED, "The series is DERIVED and its values are not body-weight SUV already.")
 
 
@@ -146,8 +153,8 @@ def _from_activity(
     headers: Sequence[Dataset], name: str, to_bq_ml: Sequence[float], correct_undecayed: bool
 ) -> SuvConversion:
     """Bq/mL to SUVbw by injected activity and weight, for the three kinds of Decay Correction (0054,1102)."""
-    decay = _text(headers[0], "DecayCorrection").upper()
-    if decay in ("START", "ADMIN") and _values(headers[0], "CorrectedImage") and not _lists_decay(headers[0]):
+    decay = text(headers[0], "DecayCorrection").upper()
+    if decay in ("START", "ADMIN") and texts(headers[0], "CorrectedImage") and not _lists_decay(headers[0]):
         raise Refused(Code.SUV_DECAY_UNSUPPORTED, f"Decay Correction is {decay} but Corrected Image lists no DECY.")
     weight_g = read_body(headers[0]).weight() * 1000.0
     dose = read_dose(headers[0])
@@ -193,7 +200,7 @@ def _from_counts(headers: Sequence[Dataset], correct_undecayed: bool) -> SuvConv
             Code.SUV_UNITS_UNSUPPORTED,
             "Units are counts (CNTS) without a Philips scale factor (7053,1000) or (7053,1009).",
         )
-    if _text(headers[0], "DecayCorrection").upper() == "NONE":
+    if text(headers[0], "DecayCorrection").upper() == "NONE":
         raise Refused(Code.SUV_DECAY_UNSUPPORTED, "Decay Correction is NONE; the Philips SUV factor presumes START.")
     factors = tuple(_known(direct))
     conversion = _conversion("CNTS Philips SUV factor", factors, uptake_of(headers), None)
@@ -217,21 +224,21 @@ def _philips(header: Dataset, element: int) -> float | None:
         value = header.private_block(_PHILIPS_GROUP, _PHILIPS_CREATOR)[element].value
     except KeyError:
         tag = (_PHILIPS_GROUP, 0x1000 + element)
-        foreign = (_PHILIPS_GROUP, 0x0010) in header or not _text(header, "Manufacturer").upper().startswith("PHILIPS")
+        foreign = (_PHILIPS_GROUP, 0x0010) in header or not text(header, "Manufacturer").upper().startswith("PHILIPS")
         if foreign or tag not in header:
             return None
         value = header[tag].value
-    text = value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)
+    written = value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)
     try:
-        number = float(text.strip("\x00 "))
+        factor = float(written.strip("\x00 "))
     except ValueError:
         return None
-    return number if math.isfinite(number) and number > 0 else None
+    return factor if math.isfinite(factor) and factor > 0 else None
 
 
 def _gml_factor(header: Dataset, assume_bw: bool) -> tuple[str, float, tuple[str, ...]]:
     """Method, factor and warnings for g/mL, by SUV Type (0054,1006)."""
-    kind = _text(header, "SUVType").upper()
+    kind = text(header, "SUVType").upper()
     if kind == "BW" or (not kind and assume_bw):
         return ("GML BW", 1.0, ()) if kind else ("GML BW assumed", 1.0, (_ASSUMED_BW,))
     if not kind:
@@ -262,7 +269,7 @@ _MASSES: dict[str, Callable[[Body], float]] = {
 
 def _cm2ml_factor(header: Dataset) -> tuple[str, float, tuple[str, ...]]:
     """SUVbsa in cm2/mL: SUVbw = SUVbsa * W / (10 BSA), W in kg, BSA in m2."""
-    kind = _text(header, "SUVType").upper()
+    kind = text(header, "SUVType").upper()
     if kind not in ("", "BSA"):
         raise Refused(Code.SUV_UNITS_UNSUPPORTED, f"SUV Type (0054,1006) {kind} does not go with Units cm2/mL.")
     body = read_body(header)
@@ -273,7 +280,7 @@ def _cm2ml_factor(header: Dataset) -> tuple[str, float, tuple[str, ...]]:
 def _from_suv(headers: Sequence[Dataset], method: str, factor: float, warnings: tuple[str, ...]) -> SuvConversion:
     """Values that are some SUV already: dose and times are only reported, so their faults only warn."""
     conversion = _conversion(method, (factor,) * len(headers), uptake_of(headers), None)
-    if _values(headers[0], "ImageType")[:1] == ("DERIVED",) and method.startswith("GML BW"):
+    if texts(headers[0], "ImageType")[:1] == ("DERIVED",) and method.startswith("GML BW"):
         warnings = (
             *warnings,
             "PET_DERIVED: the series is DERIVED; its values are body-weight SUV and were taken as such.",
@@ -303,20 +310,4 @@ def _known(values: Sequence[float | None]) -> list[float]:
 
 
 def _lists_decay(header: Dataset) -> bool:
-    return "DECY" in _values(header, "CorrectedImage")
-
-
-def _text(header: Dataset, keyword: str) -> str:
-    return str(header.get(keyword, "") or "").strip()
-
-
-def _float(header: Dataset, keyword: str) -> float | None:
-    value = header.get(keyword, None)
-    return None if value in (None, "") else float(value)
-
-
-def _values(header: Dataset, keyword: str) -> tuple[str, ...]:
-    value = header.get(keyword, None)
-    if value in (None, ""):
-        return ()
-    return (value.strip(),) if isinstance(value, str) else tuple(str(item).strip() for item in value)
+    return "DECY" in texts(header, "CorrectedImage")

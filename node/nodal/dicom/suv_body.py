@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydicom import Dataset
 
+from nodal.dicom.values import number, text
 from nodal.errors import Code, Refused
 
 __all__ = [
@@ -64,14 +65,7 @@ class Body:
 
 def read_body(header: Dataset) -> Body:
     """Weight, height and sex as they stand in a header."""
-    return Body(
-        _number(header, "PatientWeight"), _number(header, "PatientSize"), str(header.get("PatientSex", "") or "")
-    )
-
-
-def _number(header: Dataset, keyword: str) -> float | None:
-    value = header.get(keyword, None)
-    return None if value is None or value == "" else float(value)
+    return Body(number(header, "PatientWeight"), number(header, "PatientSize"), text(header, "PatientSex"))
 
 
 def lean_mass_james_kg(weight_kg: float, height_m: float, sex: Sex) -> float:

@@ -18,6 +18,7 @@ from nodal.dicom.suv_time import (
     instants_of_acquisition,
     reference_instant,
 )
+from nodal.dicom.values import number
 from nodal.errors import Code, Refused
 
 __all__ = ["Dose", "Uptake", "read_dose", "undecayed_factors", "uptake_of"]
@@ -172,8 +173,5 @@ def _scan_instant(headers: Sequence[Dataset]) -> datetime | None:
 
 
 def _positive(item: Dataset, keyword: str) -> float | None:
-    value = item.get(keyword, None)
-    if value in (None, ""):
-        return None
-    number = float(value)
-    return number if math.isfinite(number) and number > 0 else None
+    value = number(item, keyword)
+    return value if value is not None and value > 0 else None

@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 from pydicom import Dataset
 from pydicom.valuerep import DA, DT, TM
 
+from nodal.dicom.values import number, text
 from nodal.errors import Code, Refused
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
 GE_CREATOR = "GEMS_PETD_01"
 _AGREE_S = 60.0  # two sources of the same instant; one minute is 0.6 % of F-18
 _FRAMES_AGREE_S = 1.0
+_ROUNDING_S = 1.0  # one of two times may be written in whole seconds
 _DAY = timedelta(days=1)
 _SAME_CALENDAR = timedelta(hours=12)  # a scan across midnight, never a shifted date
 _CLOCK_ONLY_MAX = timedelta(hours=4)
@@ -69,8 +71,8 @@ def _acquisition(header: Dataset) -> datetime | None:
 
 def frame_duration_s(header: Dataset) -> float | None:
     """Actual Frame Duration (0018,1242) in s, or None."""
-    value = header.get("ActualFrameDuration", None)
-    return None if value in (None, "") or float(value) <= 0 else float(value) / 1000.0
+    value = number(header, "ActualFrameDuration")
+    return None if value is None or value <= 0 else value / 1000.0
 
 
 def reference_instant(headers: Sequence[Dataset], half_life_s: float | None) -> Instant:
@@ -89,7 +91,7 @@ def reference_instant(headers: Sequence[Dataset], half_life_s: float | None) -> 
     known = [when for when in acquisitions if when is not None]
     first = min(known) if len(known) == len(headers) else None
     series = _joined(headers[0], "SeriesDate", "SeriesTime")
-    begun = series if series and first and series <= first else None
+    begun = series if series and first and (series - first).total_seconds() <= _ROUNDING_S else None
     computed = _computed(headers, acquisitions, half_life_s)
     private, private_warnings = _ge_private(headers[0], series, first, computed)
     if private is not None:
@@ -136,13 +138,13 @@ def _computed(
     headers: Sequence[Dataset], acquisitions: Sequence[datetime | None], half_life_s: float | None
 ) -> datetime | None:
     """Back-computed from every frame; None where a frame lacks a value or the frames disagree by over 1 s."""
-    manufacturer = str(headers[0].get("Manufacturer", "") or "").upper()
+    manufacturer = text(headers[0], "Manufacturer").upper()
     from_start = manufacturer.startswith("GE ") or manufacturer == "GE"
     found = []
     for header, acquired in zip(headers, acquisitions, strict=True):
-        offset = header.get("FrameReferenceTime", None)
+        offset = number(header, "FrameReferenceTime")
         duration = frame_duration_s(header)
-        if acquired is None or offset in (None, ""):
+        if acquired is None or offset is None:
             return None
         if from_start:
             average = 0.0
@@ -150,7 +152,7 @@ def _computed(
             return None
         else:
             average = average_activity_s(duration, half_life_s)
-        found.append(acquired + timedelta(seconds=average - float(offset) / 1000.0))
+        found.append(acquired + timedelta(seconds=average - offset / 1000.0))
     if (max(found) - min(found)).total_seconds() > _FRAMES_AGREE_S:
         return None
     return min(found)
@@ -264,11 +266,11 @@ def _parsed_tm(value: object) -> time | None:
 
 def _parsed_dt(value: object, header: Dataset) -> datetime | None:
     """A DT on the clock of the data set's own DA and TM values. A DT without a time of day is no instant."""
-    text = value.decode("ascii", "replace") if isinstance(value, bytes) else str(value or "")
-    text = text.strip().rstrip("\x00").strip()
-    if len(text.split("+")[0].split("-")[0].split(".")[0]) < 12:
+    written = value.decode("ascii", "replace") if isinstance(value, bytes) else str(value or "")
+    written = written.strip("\x00 ")
+    if len(written.split("+")[0].split("-")[0].split(".")[0]) < 12:
         return None
-    parsed = _parse(DT, text)
+    parsed = _parse(DT, written)
     if not isinstance(parsed, datetime):
         return None
     zone = parsed.tzinfo and _zone(header)
@@ -278,11 +280,11 @@ def _parsed_dt(value: object, header: Dataset) -> datetime | None:
 
 
 def _zone(header: Dataset) -> timezone | None:
-    text = str(header.get("TimezoneOffsetFromUTC", "") or "").strip()
-    if len(text) != 5 or text[0] not in "+-" or not text[1:].isdigit():
+    written = text(header, "TimezoneOffsetFromUTC")
+    if len(written) != 5 or written[0] not in "+-" or not written[1:].isdigit():
         return None
-    offset = timedelta(hours=int(text[1:3]), minutes=int(text[3:]))
-    return UTC if not offset else timezone(offset if text[0] == "+" else -offset)
+    offset = timedelta(hours=int(written[1:3]), minutes=int(written[3:]))
+    return UTC if not offset else timezone(offset if written[0] == "+" else -offset)
 
 
 def _parse(kind: type[DA] | type[TM] | type[DT], value: object) -> object:

@@ -14,6 +14,7 @@ from nodal.dicom.suv_summary import suv_summary
 from nodal.dicom.suv_time import average_activity_s
 from nodal.errors import Code, Refused
 from pydicom import Dataset
+from pydicom.dataelem import RawDataElement
 
 from tests.unit.dicom.pet_headers import pet_header
 
@@ -436,3 +437,19 @@ def test_dose_in_megabecquerel_gets_its_hint() -> None:
 )
 def test_mixed_series(changes: dict[str, Any]) -> None:
     assert refusal(pet_header(), pet_header(**changes)) is Code.MIXED_SERIES
+
+
+def test_equal_numbers_written_differently_are_one_series() -> None:
+    assert suv_conversion([pet_header(), pet_header(PatientWeight="70.0")]).factor == pytest.approx(WORKED)
+
+
+@pytest.mark.parametrize("keyword", ["PatientWeight", "RescaleSlope", "RescaleIntercept"])
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_text_where_a_number_belongs_is_refused(keyword: str) -> None:
+    header = pet_header()
+    header[keyword] = RawDataElement(header[keyword].tag, "DS", 4, b"abc ", 0, False, True)
+    assert refusal(header) in (Code.SUV_MISSING_WEIGHT, Code.SUV_BAD_SLOPE)
+
+
+def test_series_time_rounded_up_is_still_the_start() -> None:
+    assert suv_conversion([pet_header(AcquisitionTime="105959.700")]).factor == pytest.approx(WORKED)
