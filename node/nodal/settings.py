@@ -22,6 +22,7 @@ __all__ = [
     "DeliverySettings",
     "Destination",
     "ListenerSettings",
+    "ObjectKind",
     "OrthancSettings",
     "Profile",
     "SegmentationMethod",
@@ -29,6 +30,9 @@ __all__ = [
     "Settings",
     "load_settings",
 ]
+
+ObjectKind = Literal["seg", "sr", "pdf", "summary", "pdf_capture"]
+"""The result objects: segmentation, report, encapsulated PDF, summary image, and the PDF's pages as images."""
 
 Accepts = Literal["measurements", "locally_trained", "simulation_trained"]
 SegmentationMethod = Literal[

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nodal.errors import Code
-from nodal.report.inputs import ObjectKind
-from nodal.settings import Profile
+from nodal.settings import ObjectKind, Profile
 
 __all__ = ["Outcome", "Parcel", "fall_back"]
 

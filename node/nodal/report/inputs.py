@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from lymphoma.imaging import Volume
 from pydicom import Dataset
 
 from nodal.findings import Findings
-from nodal.settings import Accepts, Profile
+from nodal.settings import Accepts, ObjectKind, Profile
 
 __all__ = ["ObjectKind", "ReportInputs", "ResultObject", "Target"]
-
-ObjectKind = Literal["seg", "sr", "pdf", "summary", "pdf_capture"]
 
 
 @dataclass(frozen=True, eq=False)
