@@ -73,7 +73,8 @@ class ArrivalSteps:
                 return None
             return self._take(intake, admission)
         # killed after the folder became the job's: what is left is to enter it
-        return None if intake.job_id is None else self._enter(intake_id, intake.job_id)
+        job_id = self._registry.intakes.intended(intake_id)
+        return None if job_id is None else self._enter(intake_id, job_id)
 
     def give_up(self, intake_id: str) -> None:
         """Refuses an intake whose source could not be reached for as long as the node keeps trying."""
@@ -96,7 +97,7 @@ class ArrivalSteps:
         )
         workspace.write_json(ADMISSION, asdict(admission))
         self._context.pipeline.prepare(workspace, admission.patient_key)
-        self._registry.intakes.select(intake.intake_id, job_id, study)
+        self._registry.intakes.intend(intake.intake_id, job_id)
         target.root.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(target.root, ignore_errors=True)
         workspace.root.rename(target.root)
@@ -107,6 +108,7 @@ class ArrivalSteps:
         request, admission = workspace.request(), Admission(**workspace.read_json(ADMISSION))
         added = self._registry.jobs.add(request, admission.patient_key, request.source.orthanc_id)
         study = admission.study_instance_uid
+        self._registry.intakes.select(intake_id, job_id, study)
         self._registry.memory.note_study(admission.patient_key, study, admission.study_date)
         if added:
             record = self._context.trail.record

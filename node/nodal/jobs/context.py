@@ -60,10 +60,9 @@ def next_delay_s(attempt: int, rules: DeliverySettings) -> float | None:
     Doubles from ``retry_first_s`` up to ``retry_max_s``. None when the waits so far have used up ``give_up_after_h``:
     time the node itself was down does not count.
     """
-    waited, delay = 0.0, rules.retry_first_s
+    waited, delay = 0.0, min(rules.retry_first_s, rules.retry_max_s)
     for _ in range(attempt):
         waited, delay = waited + delay, min(2 * delay, rules.retry_max_s)
-    delay = min(delay, rules.retry_max_s)
     return None if waited + delay > rules.give_up_after_h * 3600 else delay
 
 

@@ -11,7 +11,7 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -49,7 +49,7 @@ APPLICATION_VERSION = "nodal-jobs-1"
 
 APPLICATION_NAME = "nodal"
 EXECUTOR_ID = "node"
-ALIVE = ["ENQUEUED", "PENDING", "DELAYED"]
+ALIVE = ("ENQUEUED", "PENDING", "DELAYED")
 DEAD_LETTER = "MAX_RECOVERY_ATTEMPTS_EXCEEDED"
 NEXT: dict[Link, Link] = {"prepare": "compute", "compute": "finish"}
 
@@ -65,7 +65,7 @@ class EngineOptions:
         max_recovery_attempts: a piece of work during which the process died more often than this is not tried again.
     """
 
-    poll_s: float = 0.2
+    poll_s: float = 0.25
     sweep_s: float = 15.0
     max_recovery_attempts: int = 5
 
@@ -127,46 +127,47 @@ class Engine:
         Covers a kill between a line in the registry and the start of its work, and work that killed the process so
         often that it is not tried again.
         """
-        found = DBOS.list_workflows(status=ALIVE, load_input=False, load_output=False)
-        alive = {status.workflow_id for status in found}
-        heads = {name.partition(".")[0] for name in alive}
         registry = self._context.registry
         for intake_id in registry.intakes.waiting():
-            if intake_id not in heads and not self._retried(intake_task(intake_id), intake_id):
+            if self._dead(intake_task(intake_id), intake_id):
                 self._arrivals.give_up(intake_id)
         for job_id, round_ in registry.jobs.in_states(UNFINISHED):
-            if job_id not in heads:
-                self._revive_job(job_id, round_)
+            first = stage_task("prepare", job_id, round_)
+            if reason := self._dead(first, round_prefix(job_id, round_)):
+                stage = registry.jobs.standing(job_id).stage or Stage.SELECT
+                self._stages.give_up(job_id, round_, f"{reason} in stage {stage}")
         for job_id, round_ in registry.jobs.in_states(DELIVERING):
-            for destination in dict.fromkeys(o.target for o in registry.deliveries.undelivered(job_id)):
-                prefix = delivery_prefix(job_id, round_, destination)
-                finishing = round_prefix(job_id, round_) + "finish."
-                if any(name.startswith((prefix, finishing)) for name in alive):
-                    continue
-                if not self._retried(delivery_task(job_id, round_, destination), prefix):
-                    self._deliveries.give_up(job_id, destination)
-            self._deliveries.settle(job_id)
-        for job_id, _ in registry.jobs.in_states(ENDED):
-            if job_id not in heads and self._context.workspace(job_id).source.is_dir():
-                self._context.pipeline.tidy(self._context.workspace(job_id))
+            self._sweep_delivery(job_id, round_)
+        for source in (self._context.state_dir / "jobs").glob("*/source"):
+            self._sweep_images(source.parent.name)
 
-    def _revive_job(self, job_id: str, round_: int) -> None:
-        task = stage_task("prepare", job_id, round_)
-        history = _history(round_prefix(job_id, round_)) | (_history(job_id) if round_ == 0 else {})
-        if not history:
-            self.start_task(task)
+    def _sweep_delivery(self, job_id: str, round_: int) -> None:
+        if _any_alive(_history(round_prefix(job_id, round_) + "finish.")):
             return
-        died = DEAD_LETTER in history.values()
-        stage = self._context.registry.jobs.standing(job_id).stage
-        reason = "the process was killed again and again" if died else "the work ended without an outcome"
-        self._stages.give_up(job_id, round_, f"{reason} in stage {stage or Stage.SELECT}")
+        for destination in dict.fromkeys(o.target for o in self._context.registry.deliveries.undelivered(job_id)):
+            first = delivery_task(job_id, round_, destination)
+            if self._dead(first, delivery_prefix(job_id, round_, destination)):
+                self._deliveries.give_up(job_id, destination)
+        self._deliveries.settle(job_id)
 
-    def _retried(self, task: Task, prefix: str) -> bool:
-        """Starts work of which nothing is known; False when it is known, and so has died."""
-        if _history(prefix):
-            return False
-        self.start_task(task)
-        return True
+    def _sweep_images(self, job_id: str) -> None:
+        jobs = self._context.registry.jobs
+        if jobs.known(job_id) and jobs.standing(job_id).state in ENDED and not _any_alive(_history(job_id)):
+            self._context.pipeline.tidy(self._context.workspace(job_id))
+
+    def _dead(self, first: Task, prefix: str) -> str | None:
+        """Why nothing works on a piece any more; None when something does, or is started now for the first time.
+
+        A piece starts its successor before it ends, so that one look at all of them finds any that lives.
+        """
+        found = _history(first.workflow_id) | _history(prefix)
+        history = {name: found[name] for name in found if name == first.workflow_id or name.startswith(prefix)}
+        if not history:
+            self.start_task(first)
+        if not history or _any_alive(history):
+            return None
+        died = DEAD_LETTER in history.values()
+        return "the process was killed again and again" if died else "the work ended without an outcome"
 
     def _sweep_often(self) -> None:
         while not self._ending.is_set():
@@ -285,6 +286,10 @@ def _history(prefix: str) -> dict[str, str]:
     """Status of every piece of work whose id begins so."""
     found = DBOS.list_workflows(workflow_id_prefix=prefix, load_input=False, load_output=False)
     return {status.workflow_id: status.status for status in found}
+
+
+def _any_alive(history: Mapping[str, str]) -> bool:
+    return any(status in ALIVE for status in history.values())
 
 
 def _config(url: str) -> DBOSConfig:

@@ -94,6 +94,16 @@ class IntakeBook:
         """Notes that the source is being looked at: what is announced from now on is news."""
         self._change(intake_id, begun=True)
 
+    def intend(self, intake_id: str, job_id: str) -> None:
+        """Notes the job that is about to be entered; nobody is told before it is."""
+        self._change(intake_id, tables.intakes.c.state == "waiting", job_id=job_id)
+
+    def intended(self, intake_id: str) -> str | None:
+        """The job noted by :meth:`intend`."""
+        with self._engine.connect() as connection:
+            query = sa.select(tables.intakes.c.job_id).where(tables.intakes.c.intake_id == intake_id)
+            return connection.execute(query).scalar()
+
     def select(self, intake_id: str, job_id: str, study_instance_uid: str) -> None:
         """Notes the job that the study belongs to."""
         self._change(
@@ -148,7 +158,7 @@ def _view(row: sa.RowMapping) -> IntakeView:
         state=row["state"],
         created=row["created"],
         updated=row["updated"],
-        job_id=row["job_id"],
+        job_id=row["job_id"] if row["state"] == "selected" else None,
         code=row["code"],
         message=row["message"],
     )

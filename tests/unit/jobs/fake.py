@@ -99,7 +99,7 @@ class FakePipeline:
         digest = hashlib.sha256(b"".join(path.name.encode() + path.read_bytes() for path in files)).hexdigest()
         study = (files[0].read_text().split() or ["1.2"])[0]
         self._note("end admit")
-        return Admission(digest, study, "~4711", "20260102")
+        return Admission(digest, study, f"~{study}", "20260102")
 
     def prepare(self, workspace: Workspace, patient_key: str | None) -> None:
         workspace.write_json("clinical.json", {"key": patient_key})
