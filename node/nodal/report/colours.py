@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from skimage.color import lab2rgb, rgb2lab
 
@@ -15,6 +17,7 @@ _LIGHTNESS = (52.0, 62.0, 44.0)
 _CHROMA = 62.0
 
 
+@cache
 def lesion_colour(number: int) -> tuple[int, int, int]:
     """The colour of the lesion with this number (from 1), as sRGB 0..255; depends on nothing else."""
     hue = _FIRST_HUE_RAD + (number - 1) * _GOLDEN_ANGLE_RAD

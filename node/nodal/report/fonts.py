@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import reportlab
 import structlog
@@ -86,8 +86,7 @@ class Face:
         return self.scaled(self.hb_font.get_glyph_h_advance(glyph_id))
 
 
-@dataclass(frozen=True)
-class Glyph:
+class Glyph(NamedTuple):
     """One glyph; ``text`` is what it stands for (empty on the later glyphs of a cluster). Thousandths of the em."""
 
     glyph_id: int
@@ -216,12 +215,18 @@ class Typesetter:
         return pieces
 
     def _shape(self, text: str, bold: bool) -> Line:
+        if text.isascii() and text.isprintable():
+            basic = next(self._shelf.candidates("Latn", bold, self._han))
+            return Line(text, (Run(basic, tuple(_glyphs(basic, text, "Latn", False))),) if text else ())
         letters = self._letters(text, bold)
         runs = [
-            Run(letters[run[0]].face, tuple(_glyphs(letters[run[0] : run[1]], rtl)))
-            for run, rtl in _visual_runs(letters)
+            Run(
+                letters[start].face,
+                tuple(_glyphs(letters[start].face, _text(letters[start:end]), letters[start].script, rtl)),
+            )
+            for (start, end), rtl in _visual_runs(letters)
         ]
-        return Line("".join(letter.character for letter in letters), tuple(runs))
+        return Line(_text(letters), tuple(runs))
 
     def _letters(self, text: str, bold: bool) -> list[_Letter]:
         """Each character with its face; one without any face becomes its code point, as U+0041."""
@@ -258,7 +263,7 @@ def _invisible(character: str) -> bool:
 
 def _visual_runs(letters: Sequence[_Letter]) -> list[tuple[tuple[int, int], bool]]:
     """Slices of ``letters`` of one direction, face and script, from left to right, with "is right-to-left"."""
-    text = "".join(letter.character for letter in letters)
+    text = _text(letters)
     storage = uax9.get_empty_storage()
     level = uax9.get_base_level(text)
     storage["base_level"], storage["base_dir"] = level, "LR"[level]
@@ -290,14 +295,16 @@ def _joined(letters: Sequence[_Letter], left: tuple[int, int], right: tuple[int,
     return left[1] == right[1] and same and between_invisible
 
 
-def _glyphs(letters: Sequence[_Letter], rtl: bool) -> Iterator[Glyph]:
-    face = letters[0].face
-    text = "".join(letter.character for letter in letters)
+def _text(letters: Sequence[_Letter]) -> str:
+    return "".join(letter.character for letter in letters)
+
+
+def _glyphs(face: Face, text: str, script: str, rtl: bool) -> Iterator[Glyph]:
     buffer = hb.Buffer()
     buffer.cluster_level = hb.BufferClusterLevel.MONOTONE_CHARACTERS
     buffer.add_str(text)
     buffer.direction = "rtl" if rtl else "ltr"
-    buffer.script = letters[0].script
+    buffer.script = script
     hb.shape(face.hb_font, buffer, {})
     starts = sorted({info.cluster for info in buffer.glyph_infos})
     ends = dict(zip(starts, [*starts[1:], len(text)], strict=True))

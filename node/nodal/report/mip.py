@@ -33,7 +33,7 @@ class Outline:
     """The silhouette of one lesion.
 
     Attributes:
-        number: of the lesion. rings: closed polygons, each of shape (n, 2): (right, down) in mm from the top left
+        number: of the lesion. rings: polygons to be closed, each of shape (n, 2): (right, down) in mm from the top left
             corner of the picture. centre_mm: (right, down) of the middle of the silhouette.
         left_mm, right_mm: its outermost edges on the height of ``centre_mm``.
     """
@@ -136,12 +136,18 @@ def _resampled(volume: Volume, interpolator: int) -> tuple[npt.NDArray[Any], tup
 
 def _silhouettes(labels: npt.NDArray[Any], along: int) -> list[tuple[int, npt.NDArray[np.bool_], tuple[int, int]]]:
     """Each lesion's projected mask with the (row, column) of its corner."""
+    places = np.nonzero(labels)
+    numbers = labels[places]
+    order = np.argsort(numbers, kind="stable")
+    rows, columns = (side[order] for axis, side in enumerate(places) if axis != along)
+    kinds, starts = np.unique(numbers[order], return_index=True)
     found = []
-    for number, place in enumerate(ndimage.find_objects(labels), start=1):
-        if place is None:
-            continue
-        kept = [side.start for axis, side in enumerate(place) if axis != along]
-        found.append((number, (labels[place] == number).any(axis=along), (kept[0], kept[1])))
+    for number, start, end in zip(kinds.tolist(), starts, [*starts[1:], len(order)], strict=True):
+        down, across = rows[start:end], columns[start:end]
+        top, left = int(down.min()), int(across.min())
+        mask = np.zeros((int(down.max()) - top + 1, int(across.max()) - left + 1), dtype=np.bool_)
+        mask[down - top, across - left] = True
+        found.append((number, mask, (top, left)))
     return found
 
 
@@ -163,13 +169,21 @@ def _outline(
     rings = tuple(
         # Contours count from the centre of the padding pixel at (-1, -1).
         np.stack([(ring[:, 1] - 0.5 + corner[1]) * step_mm[1], (ring[:, 0] - 0.5 + corner[0]) * step_mm[0]], axis=1)
-        for ring in find_contours(np.pad(mask, 1).astype(np.float32), 0.5)
+        for ring in (_corners(one) for one in find_contours(np.pad(mask, 1).astype(np.float32), 0.5))
     )
     row = round((mask.shape[0] - 1) / 2)
     columns = np.flatnonzero(mask[row] if mask[row].any() else mask.any(axis=0))
     left = float(corner[1] + columns[0]) * step_mm[1]
     right = float(corner[1] + columns[-1] + 1) * step_mm[1]
     return Outline(number, rings, ((left + right) / 2, (corner[0] + row + 0.5) * step_mm[0]), left, right)
+
+
+def _corners(ring: Points) -> Points:
+    """A closed polygon (last point = first) without the points in the middle of straight edges."""
+    points = ring[:-1]
+    back, ahead = points - np.roll(points, 1, axis=0), np.roll(points, -1, axis=0) - points
+    turns = np.abs(back[:, 0] * ahead[:, 1] - back[:, 1] * ahead[:, 0]) > 1e-9
+    return np.asarray(points[turns])
 
 
 def _grey(flat: npt.NDArray[np.float32], height_mm: float, width_mm: float) -> npt.NDArray[np.uint8]:

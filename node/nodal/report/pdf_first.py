@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from nodal.findings import Findings
+from nodal.findings import Findings, Totals
 from nodal.report.inputs import ReportInputs
 from nodal.report.marks import PARTIAL_TITLE, VIRTUAL_TITLE, marks
-from nodal.report.mip import coronal_mip, sagittal_mip
 from nodal.report.pdf_flow import LABEL, LEFT, RIGHT, TOP, WIDTH, Flow
-from nodal.report.pdf_mip import MipStyle, arrange, draw_legend, draw_projections
+from nodal.report.pdf_mip import MipStyle, arrange, draw_legend, draw_projections, projections
 from nodal.report.pdf_sheet import ACCENT, CAUTION, CAUTION_TINT, INK, MUTED, PAPER, TINT, Document
 from nodal.report.pdf_words import UNKNOWN, Patient, amount, rule, sentence, yes_no
 
@@ -98,7 +97,7 @@ def _warnings(flow: Flow, findings: Findings) -> None:
 def _body(flow: Flow, inputs: ReportInputs) -> None:
     """Projections on the left, totals and quality on the right."""
     sheet = flow.document
-    pictures = (coronal_mip(inputs.suv, inputs.lesion_map), sagittal_mip(inputs.suv, inputs.lesion_map))
+    pictures = projections(inputs)
     style = MipStyle()
     placed = arrange(pictures, _PICTURES[0] + style.gutter, min(_PICTURES[1], flow.room - 60), style)
     left = LEFT + max(0.0, (_PICTURES[0] - placed.width) / 2) - 0.55 * style.gutter
@@ -115,7 +114,7 @@ def _totals(sheet: Document, findings: Findings, x: float, y: float) -> float:
     totals = findings.totals
     if totals.lesion_count:
         number = amount(totals.tmtv_ml)
-        label = "TMTV" if totals.field_of_view == "whole" else "Metabolic volume in this field of view"
+        label = _volume_name(totals)
         sheet.text(x, y + 7, label, LABEL + 0.4, colour=MUTED)
         width = sheet.text(x, y + 33, number, 25.0, bold=True)
         sheet.text(x + width + 4, y + 33, "mL", 11.0, colour=MUTED)
@@ -143,7 +142,7 @@ def _totals(sheet: Document, findings: Findings, x: float, y: float) -> float:
             )
             - 4
         )
-        return _rows(sheet, (("TMTV", "0 mL"), ("Lesions", "0")), x, y)
+        return _rows(sheet, ((_volume_name(totals), "0 mL"), ("Lesions", "0")), x, y)
     rows = (
         ("TLG", amount(totals.tlg_g, "g")),
         ("SUVmax", amount(totals.suv_max, "g/mL")),
@@ -156,6 +155,10 @@ def _totals(sheet: Document, findings: Findings, x: float, y: float) -> float:
         (f"Bulky, at least {totals.bulky_threshold_mm:.0f} mm", yes_no(totals.bulky)),
     )
     return _rows(sheet, rows, x, y)
+
+
+def _volume_name(totals: Totals) -> str:
+    return "TMTV" if totals.field_of_view == "whole" else "Metabolic volume in this field of view"
 
 
 def _total(value: float | None, unit: str, digits: int) -> str:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from nodal.report.colours import lesion_colour
-from nodal.report.mip import SUV_WINDOW, Outline, Projection
+from nodal.report.inputs import ReportInputs
+from nodal.report.mip import SUV_WINDOW, Outline, Projection, coronal_mip, sagittal_mip
 from nodal.report.pdf_sheet import HAIR, INK, MUTED, PAPER, Colour, Document
 
-__all__ = ["Arrangement", "MipStyle", "arrange", "draw_legend", "draw_projections", "lesion_ink"]
+__all__ = ["Arrangement", "MipStyle", "arrange", "draw_legend", "draw_projections", "lesion_ink", "projections"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class MipStyle:
 
 
 _LEAST_LABEL = 3.2
+# Inputs are immutable by contract; their pictures are kept while they live.
+_PROJECTIONS: WeakKeyDictionary[ReportInputs, tuple[Projection, Projection]] = WeakKeyDictionary()
 _LABEL_PITCH = 1.12
 _CAPTION = 1.9
 
@@ -50,6 +54,15 @@ class Arrangement:
     corners: tuple[tuple[float, float], ...]
     width: float
     height: float
+
+
+def projections(inputs: ReportInputs) -> tuple[Projection, Projection]:
+    """Coronal and sagittal projection, computed once for all documents that are made from the same inputs."""
+    known = _PROJECTIONS.get(inputs)
+    if known is None:
+        known = coronal_mip(inputs.suv, inputs.lesion_map), sagittal_mip(inputs.suv, inputs.lesion_map)
+        _PROJECTIONS[inputs] = known
+    return known
 
 
 def arrange(pictures: Sequence[Projection], width: float, height: float, style: MipStyle) -> Arrangement:

@@ -10,8 +10,7 @@ from nodal.report.capture import add_pixels, source_images
 from nodal.report.identity import finish, start_object
 from nodal.report.inputs import ReportInputs, ResultObject, Target
 from nodal.report.marks import PARTIAL_TITLE, VIRTUAL_TITLE, marks
-from nodal.report.mip import coronal_mip, sagittal_mip
-from nodal.report.pdf_mip import MipStyle, arrange, draw_legend, draw_projections
+from nodal.report.pdf_mip import MipStyle, arrange, draw_legend, draw_projections, projections
 from nodal.report.pdf_sheet import CAUTION, INK, MUTED, PAPER, Document
 from nodal.report.pdf_words import amount, rule
 from nodal.report.provenance import series_title
@@ -49,7 +48,7 @@ def summary_pdf(inputs: ReportInputs) -> bytes:
     """The summary as a one-page PDF without any patient name or identity."""
     sheet = Document((_SIZE, _SIZE), "FDG PET/CT summary")
     y = _head(sheet, inputs.findings)
-    pictures = (coronal_mip(inputs.suv, inputs.lesion_map), sagittal_mip(inputs.suv, inputs.lesion_map))
+    pictures = projections(inputs)
     style = MipStyle(label=8.4, gutter=24.0, gap=14.0, line=1.0, most_per_mm=2.2)
     width, bottom = _SIZE - 2 * _MARGIN, _SIZE - 34
     placed = arrange(pictures, width, bottom - y, style)
