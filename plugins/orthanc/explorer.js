@@ -47,7 +47,8 @@
     '#nodal-panel button{font:inherit;font-weight:500;padding:5px 15px;border:1px solid #c9d2db;border-radius:7px;background:#fff;color:#1c2530;cursor:pointer;box-shadow:none}' +
     '#nodal-panel button:hover{border-color:#22577a}#nodal-panel button.first{background:#22577a;border-color:#22577a;color:#fff}' +
     '#nodal-panel button:disabled{opacity:.5;cursor:default}' +
-    '#nodal-audit-link{text-align:center;margin:0 0 14px}';
+    '#nodal-audit-link{text-align:center;margin:0 0 18px}' +
+    '#nodal-audit-link a{display:inline-block;padding:5px 18px;border:1px solid #22577a;border-radius:16px;color:#22577a;text-decoration:none;font-weight:600;background:#fff}';
 
   var found = {};
   var shown = { study: null, timer: null, text: '' };
@@ -173,7 +174,7 @@
       }));
     } else {
       if (job.state === 'awaiting_review') { row.appendChild(button('Accept', true, verb('accept'))); row.appendChild(button('Reject', false, verb('reject'))); }
-      if (['failed', 'refused', 'parked'].indexOf(job.state) >= 0) row.appendChild(button('Try again', true, verb('retry')));
+      if (STOPPED.indexOf(job.state) >= 0) row.appendChild(button('Try again', true, verb('retry')));
       if (MOVING.indexOf(job.state) >= 0) row.appendChild(button('Cancel', false, verb('cancel')));
       else row.appendChild(button('Run again', false, function () { return ask('POST', API + 'jobs/' + job.job_id + '/rerun', { from_stage: 'select' }); }));
     }

@@ -37,10 +37,13 @@ class NodeMetrics(Collector):
         return iter(())
 
     def collect(self) -> Iterator[Metric]:
-        """Jobs and announced studies by state, deliveries by destination and state, seconds by stage, free disk."""
+        """All jobs by state; of the latest ones intakes, deliveries, faults and seconds by stage; free disk."""
         yield InfoMetricFamily("nodal", "The node.", value={"version": __version__})
+        states = GaugeMetricFamily("nodal_jobs", "Jobs by state.", labels=("state",))
+        for state, count in sorted(self._service.health().jobs.items()):
+            states.add_metric((state,), count)
+        yield states
         jobs = self._service.jobs()
-        yield _counted("nodal_jobs", "Jobs by state.", ("state",), ((job.state,) for job in jobs))
         intakes = ((intake.state,) for intake in self._service.intakes())
         yield _counted("nodal_intakes", "Announced studies by state.", ("state",), intakes)
         sent = ((delivery.destination, delivery.state) for job in jobs for delivery in job.deliveries)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -22,6 +22,7 @@ from nodal.audit import Event, Trail
 from nodal.errors import Code, Failed, WrongUsage
 from nodal.jobs.model import IntakeView, JobView, Stage, StudySource
 from nodal.jobs.results import StoredObject
+from nodal.jobs.service import Health
 
 __all__ = ["Doors", "api_router"]
 
@@ -136,16 +137,16 @@ def _studies(router: APIRouter, doors: Doors) -> None:
 
     @router.put(
         "/patients/{patient_key:path}/clinical",
-        status_code=204,
         tags=["studies"],
-        summary="A patient's clinical record; patient_key is issuer~id, percent-encoded",
+        summary="A patient's clinical record; patient_key is issuer~id, percent-encoded; answers the new revisions",
     )
-    def put_clinical(patient_key: str, clinical: ClinicalIn, request: Request) -> None:
+    def put_clinical(patient_key: str, clinical: ClinicalIn, request: Request) -> list[JobView]:
         _issuer, tilde, patient_id = patient_key.partition("~")
         if not tilde or not patient_id:
             raise WrongUsage("the patient is named as issuer~id; the issuer may be empty")
-        doors.service.put_clinical(patient_key, clinical.record(datetime.now(UTC)))
-        doors.trail.record("clinical_record_stored", by=caller(request))
+        revised = doors.service.put_clinical(patient_key, clinical.record(datetime.now(UTC)))
+        doors.trail.record("clinical_record_stored", by=caller(request), jobs=[view.job_id for view in revised])
+        return list(revised)
 
 
 def _jobs(router: APIRouter, doors: Doors) -> None:
@@ -229,8 +230,8 @@ def _node(router: APIRouter, doors: Doors) -> None:
         return list(reversed(latest))
 
     @router.get("/health", tags=["node"], summary="How the node is")
-    def health() -> dict[str, Any]:
-        return asdict(doors.service.health())
+    def health() -> Health:
+        return doors.service.health()
 
     @router.get("/metrics", tags=["node"], response_class=Response, summary="Numbers for Prometheus")
     def metrics() -> Response:

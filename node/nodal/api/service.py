@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from nodal.jobs.model import IntakeView, JobView, Stage, StudySource
+from nodal.jobs.service import Health
 from nodal.study import ClinicalRecord
 
 __all__ = ["Announce", "NodeApi"]
@@ -44,8 +45,8 @@ class NodeApi(Protocol):
     def rerun(self, job_id: str, from_stage: Stage) -> JobView:
         """A new revision that begins at a stage."""
 
-    def put_clinical(self, patient_key: str, record: ClinicalRecord) -> object:
-        """Stores a patient's clinical record."""
+    def put_clinical(self, patient_key: str, record: ClinicalRecord) -> Sequence[JobView]:
+        """Stores a patient's clinical record; the new revisions that it caused."""
 
-    def health(self) -> Any:
-        """How the node is, as a dataclass."""
+    def health(self) -> Health:
+        """How the node is."""

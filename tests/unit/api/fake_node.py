@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nodal.errors import Code, Failed
 from nodal.jobs.model import DeliveryView, IntakeView, JobView, Stage, StudySource
+from nodal.jobs.service import Health
 from nodal.study import ClinicalRecord
 
 ORTHANC_ID = "f874fb81-31fb0704-ad43ec3e-481ed642-6d4aa9cd"
@@ -14,14 +16,6 @@ STUDY = "1.2.826.0.1.3680043.10.999.1"
 JOB = "0123456789abcdef0123456789abcdef-r0"
 CREATED = "2026-01-01T10:00:00.000+00:00"
 UPDATED = "2026-01-01T10:00:41.500+00:00"
-
-
-@dataclass(frozen=True)
-class FakeHealth:
-    """Stands for the service's own."""
-
-    version: str = "0"
-    ready: bool = True
 
 
 def job_view(**changes: object) -> JobView:
@@ -99,11 +93,15 @@ class FakeNode:
         view = self._noted(f"rerun {from_stage}", job_id)
         return replace(view, job_id=f"{job_id[:-1]}{view.revision + 1}", revision=view.revision + 1, predecessor=job_id)
 
-    def put_clinical(self, patient_key: str, record: ClinicalRecord) -> None:
+    def put_clinical(self, patient_key: str, record: ClinicalRecord) -> list[JobView]:
         self.clinical[patient_key] = record
+        return [self.rerun(view.job_id, Stage.PROGNOSIS) for view in self.known_jobs]
 
-    def health(self) -> FakeHealth:
-        return FakeHealth()
+    def health(self) -> Health:
+        counts = dict(Counter(str(view.state) for view in self.known_jobs))
+        return Health(
+            "ok", "0.1.0", UPDATED, counts, len(self.known_intakes), 120.0, {"listener": True, "orthanc": None}
+        )
 
 
 def refused_intake() -> IntakeView:

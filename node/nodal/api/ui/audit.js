@@ -16,7 +16,7 @@ function jobRow(job) {
   const found = job.summary || {};
   const row = make("tr", { class: "open", tabIndex: 0 },
     cell(when(job.updated), "quiet small"),
-    cell(make("a", { href: jobAddress(job.job_id), class: "uid", title: job.job_id }, job.job_id.slice(0, 8) + job.job_id.slice(32))),
+    cell(make("a", { href: jobAddress(job.job_id), class: "uid nowrap", title: job.job_id }, job.job_id.slice(0, 8) + job.job_id.slice(32))),
     cell(uid(job.study_instance_uid)),
     cell(pill(job.state)),
     cell(track(job)),
@@ -52,8 +52,18 @@ function drawIntakes(intakes) {
       cell(intake.code ? make("span", {}, make("b", { class: "small" }, intake.code), ` ${intake.message || ""}`) : "", "small quiet")))));
 }
 
+function drawHealth(health) {
+  const broken = Object.entries(health.parts || {}).filter(([, works]) => works === false).map(([name]) => name);
+  document.getElementById("health").replaceChildren(
+    make("span", { class: `pill ${health.status === "ok" ? "good" : "bad"}` }, health.status),
+    ` version ${health.version} · ${Math.round(health.disk_free_gb)} GB free`,
+    broken.length ? make("b", {}, ` · not working: ${broken.join(", ")}`) : "");
+}
+
 async function refresh() {
-  const [known, intakes, events] = await Promise.all([ask("../api/jobs"), ask("../api/intakes"), ask("../api/audit?limit=200")]);
+  const [known, intakes, events, health] = await Promise.all(
+    [ask("../api/jobs"), ask("../api/intakes"), ask("../api/audit?limit=200"), ask("../api/health")]);
+  drawHealth(health);
   jobs = known;
   drawJobs();
   drawIntakes(intakes);

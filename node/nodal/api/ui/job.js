@@ -48,7 +48,9 @@ function drawActions(job) {
   const rerun = make("button", { onclick: () => act("rerun", { from_stage: stage.value }) }, "Run again from");
   const buttons = [];
   if (job.state === "awaiting_review") buttons.push(button("Accept", "accept", true), button("Reject", "reject"));
-  if (["failed", "refused", "parked"].includes(job.state)) buttons.push(button("Try again", "retry", true));
+  const undelivered = job.state === "done" && job.deliveries.some((one) => one.state === "refused_permanent");
+  if (["failed", "refused", "parked", "cancelled"].includes(job.state)) buttons.push(button("Try again", "retry", true));
+  if (undelivered) buttons.push(button("Send again what was refused", "retry"));
   if (MOVING.includes(job.state)) buttons.push(button("Cancel", "cancel"));
   if (job.state !== "superseded" && !MOVING.includes(job.state)) buttons.push(rerun, stage);
   put("actions", ...(buttons.length ? buttons : [make("p", { class: "empty" }, "Nothing to do here: another job took this one's place.")]));

@@ -23,7 +23,7 @@ function make(tag, properties, ...children) {
 
 const words = (text) => String(text).replaceAll("_", " ");
 const pill = (state) => make("span", { class: `pill ${TONES[state] || "idle"}` }, words(state));
-const seconds = (value) => (value < 10 ? `${value.toFixed(1)} s` : value < 120 ? `${Math.round(value)} s` : `${Math.round(value / 60)} min`);
+const seconds = (value) => (value < 10 ? `${value.toFixed(1)}\u00a0s` : value < 120 ? `${Math.round(value)}\u00a0s` : `${Math.round(value / 60)}\u00a0min`);
 const total = (job) => Object.values(job.stage_seconds).reduce((sum, value) => sum + value, 0);
 const shown = (value, digits) => (value === null || value === undefined ? "–" : Number(value).toFixed(digits));
 const uid = (value) => make("span", { class: "uid short", title: value || "" }, value || "–");
@@ -31,9 +31,10 @@ const uid = (value) => make("span", { class: "uid short", title: value || "" }, 
 function when(text) {
   const instant = new Date(text);
   if (Number.isNaN(instant.getTime())) return make("span", { class: "quiet" }, "–");
+  const two = (value) => String(value).padStart(2, "0");
   const today = instant.toDateString() === new Date().toDateString();
-  const clock = instant.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-  const day = instant.toLocaleDateString([], { year: "numeric", month: "2-digit", day: "2-digit" });
+  const clock = [instant.getHours(), instant.getMinutes(), instant.getSeconds()].map(two).join(":");
+  const day = `${instant.getFullYear()}-${two(instant.getMonth() + 1)}-${two(instant.getDate())}`;
   return make("time", { dateTime: text, title: text, class: "nowrap" }, today ? clock : `${day} ${clock}`);
 }
 
