@@ -84,9 +84,7 @@ def _plane(header: Dataset, *, position: Dataset, orientation: Dataset, measures
     if where is None or cosines is None or step is None or not rows or not columns:
         raise Refused(Code.GEOMETRY_MISSING, "A slice lacks its position, orientation, pixel spacing or matrix.")
     if (len(where), len(cosines), len(step)) != (3, 6, 2) or min(step) <= 0 or not _perpendicular(cosines):
-        raise Refused(
-            Code.GEOMETRY_MISSING, "A slice's position, orientation or spacing is not a valid geometry."
-        )
+        raise Refused(Code.GEOMETRY_MISSING, "A slice's position, orientation or spacing is not a valid geometry.")
     thickness = number(measures, "SpacingBetweenSlices") or number(measures, "SliceThickness")
     return Plane(where, cosines, step, int(rows), int(columns), abs(thickness) if thickness else None)
 
