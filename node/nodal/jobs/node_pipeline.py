@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -12,6 +11,7 @@ from typing import Protocol
 from nodal.delivery import Outcome, Parcel, Sender, fall_back, sender_for
 from nodal.errors import SourceGone, WrongUsage
 from nodal.findings import from_json
+from nodal.jobs.context import link_tree
 from nodal.jobs.model import Stage, StudySource
 from nodal.jobs.pipeline import Admission
 from nodal.jobs.results import OWN_ORTHANC, StoredObject, objects_from_json
@@ -49,7 +49,7 @@ class NodePipeline:
             return
         if source.path is None or not source.path.is_dir():
             raise SourceGone("the folder of this study is not there")
-        shutil.copytree(source.path, folder, copy_function=_link_or_copy, dirs_exist_ok=True)
+        link_tree(source.path, folder)
 
     def admit(self, folder: Path) -> Admission:
         """Selects PET and CT and takes their digest."""
@@ -163,10 +163,3 @@ def _next_profile(profile: Profile, rejected: Sequence[ObjectKind]) -> Profile |
     for kind in rejected:
         changed = fall_back(changed, kind) or changed
     return None if changed == profile else changed
-
-
-def _link_or_copy(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
