@@ -77,13 +77,13 @@ def _without_localizers(series: SeriesFiles) -> tuple[SeriesFiles, int]:
 def _is_sharp(header: Dataset) -> bool:
     value = header.get("ConvolutionKernel") or ""
     kernel = str(value if isinstance(value, str) else value[0]).strip()
-    if kernel.upper() in _SHARP_GE or _SHARP_WORDS.search(plain(kernel)):
-        return True
-    if number := _SHARP_SIEMENS.match(kernel):
-        return int(number[1]) >= 55
-    if number := _SHARP_CANON.match(kernel):
-        return int(number[1]) // 10 in (3, 5, 8)
-    return _SHARP_WORDS.search(described(header, "SeriesDescription")) is not None
+    siemens, canon = _SHARP_SIEMENS.match(kernel), _SHARP_CANON.match(kernel)
+    return bool(
+        kernel.upper() in _SHARP_GE
+        or (siemens and int(siemens[1]) >= 55)
+        or (canon and int(canon[1]) // 10 in (3, 5, 8))
+        or _SHARP_WORDS.search(plain(kernel) + described(header, "SeriesDescription"))
+    )
 
 
 def _fault(headers: Sequence[Dataset], pet: Extent, frame_of_reference_uid: str) -> CtFault | Extent:

@@ -14,6 +14,7 @@ import socket
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import lru_cache
 from weakref import WeakKeyDictionary
 
 import structlog
@@ -26,7 +27,8 @@ from pynetdicom._handlers import (
     standard_pdu_sent_handler,
 )
 from pynetdicom.association import Association
-from pynetdicom.dsutils import encode_file_meta
+from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.dsutils import create_file_meta, encode_file_meta
 from pynetdicom.events import Event
 from pynetdicom.presentation import AllStoragePresentationContexts
 from pynetdicom.sop_class import Verification
@@ -157,7 +159,7 @@ class Listener:
             sop_instance_uid=str(request.AffectedSOPInstanceUID),
             transfer_syntax=context.transfer_syntax,
             calling_ae=caller,
-            file_meta=PREAMBLE + encode_file_meta(event.file_meta),
+            file_meta=file_meta(request, context.transfer_syntax),
             data=event.encoded_dataset(include_meta=False),
         )
         try:
@@ -236,6 +238,30 @@ class Listener:
             replaced=tally.replaced,
             refused=dict(tally.refused),
         )
+
+
+def file_meta(request: C_STORE, transfer_syntax: str) -> bytes:
+    """Preamble, prefix and file meta information of a received instance (PS3.10 section 7.1).
+
+    The library encodes it once for all instances that differ in nothing but their UID, whose place is then filled in.
+    """
+    value = str(request.AffectedSOPInstanceUID).encode("ascii", "replace")
+    value += b"\0" * (len(value) % 2)
+    before, after = _file_meta_around(str(request.AffectedSOPClassUID), transfer_syntax, len(value))
+    return before + value + after
+
+
+@lru_cache(maxsize=512)
+def _file_meta_around(sop_class_uid: str, transfer_syntax: str, length: int) -> tuple[bytes, bytes]:
+    """What stands before and after a SOP Instance UID of a padded ``length``."""
+    placeholder = "9" * length
+    meta = create_file_meta(
+        sop_class_uid=uid.UID(sop_class_uid),
+        sop_instance_uid=uid.UID(placeholder),
+        transfer_syntax=uid.UID(transfer_syntax),
+    )
+    before, _, after = (PREAMBLE + encode_file_meta(meta)).partition(placeholder.encode())
+    return before, after
 
 
 class _Server(ThreadedAssociationServer):  # type: ignore[misc]

@@ -42,6 +42,10 @@ _PASSED_OVER = {
     "MR": "an MR image",
 }
 
+# What pydicom raises for an element whose bytes do not make a value of its VR.
+UNREADABLE_VALUES = (ValueError, TypeError, AttributeError, OverflowError, NotImplementedError)
+UNREADABLE_HEADER = "its header holds values that cannot be read"
+
 Decisions = dict[str, SeriesDecision]
 
 
@@ -114,7 +118,10 @@ def _choose_pet(
     candidates: list[PetCandidate] = []
     faults: list[PetFault] = []
     for one in (s for s in series if s.modality == "PT"):
-        judged = judge_pet(one, settings)
+        try:
+            judged = judge_pet(one, settings)
+        except UNREADABLE_VALUES:
+            judged = PetFault(0, Code.GEOMETRY_MISSING, UNREADABLE_HEADER)
         if isinstance(judged, PetFault):
             faults.append(judged)
             _decide(decisions, one, judged.reason)
@@ -134,6 +141,8 @@ def _choose_pet(
     if chosen.derived:
         text = "the PET is a derived series; its values are taken as they are declared (SUV, body weight)"
         warnings.append((str(Code.PET_DERIVED), text))
+    if any(str(header.get("LossyImageCompression") or "") == "01" for header in chosen.series.headers):
+        warnings.append(("PET_LOSSY", "the PET was compressed with loss; its values are not those of the scanner"))
     if alike > 1:
         warnings.append(("SEVERAL_PET", f"{alike} reconstructions cover the same length; one was chosen by rule"))
     return chosen
@@ -161,7 +170,10 @@ def _choose_ct(
     candidates: list[CtCandidate] = []
     faults: list[CtFault] = []
     for one in (s for s in series if s.modality == "CT"):
-        judged = judge_ct(one, pet.extent, frame)
+        try:
+            judged = judge_ct(one, pet.extent, frame)
+        except UNREADABLE_VALUES:
+            judged = CtFault(0, Code.GEOMETRY_MISSING, UNREADABLE_HEADER)
         if isinstance(judged, CtFault):
             faults.append(judged)
             _decide(decisions, one, judged.reason)

@@ -44,6 +44,7 @@ SERIES_INSTANCE_UID = 0x0020000E
 HEAD_TAGS = [0x00080016, 0x00080018, 0x0020000D, SERIES_INSTANCE_UID]
 INFLATED_HEAD_BYTES = 4 << 20  # of a deflated data set, read for its UIDs
 FLOOR_BYTES = 2 << 30  # free space below which nothing more is taken in
+ROOM_ASKED_EVERY_S = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +114,7 @@ class Spool:
         self._lock = threading.Lock()
         self._known: set[Path] = set()
         self._touched: dict[str, float] = {}
+        self._room, self._room_asked = 0, 0.0
         self._incoming = folder / ".incoming"
         self._journal = folder / ".journal"
         for needed in (folder, quarantine, self._incoming, self._journal):
@@ -201,8 +203,14 @@ class Spool:
         return len(old)
 
     def _leave_room(self, size: int) -> None:
-        if shutil.disk_usage(self.folder).free - size < self._floor_bytes:
-            raise Failed(Code.DISK_FULL, "the disk is nearly full; nothing more is taken in")
+        """The free space is asked for every second; in between, what is written is taken off."""
+        now = time.monotonic()
+        with self._lock:
+            if now - self._room_asked >= ROOM_ASKED_EVERY_S or self._room < self._floor_bytes + size:
+                self._room, self._room_asked = shutil.disk_usage(self.folder).free, now
+            self._room -= size
+            if self._room < self._floor_bytes:
+                raise Failed(Code.DISK_FULL, "the disk is nearly full; nothing more is taken in")
 
     def _place(self, received: Received) -> tuple[str, str]:
         """Study and series UID of an instance, from the head of its data set."""
@@ -222,7 +230,7 @@ class Spool:
 
     def _series_folder(self, study: str, series: str) -> Path:
         folder = self.folder / study / series
-        if folder not in self._known or not folder.is_dir():
+        if folder not in self._known:
             folder.mkdir(parents=True, exist_ok=True)
             _sync_folder(folder.parent)
             _sync_folder(self.folder)
@@ -252,8 +260,11 @@ class Spool:
                 replaced = self._quarantine_name(final.stem)
                 shutil.copy2(final, replaced)
                 self._explain(replaced, "replaced by a later instance with the same UID and other content")
-            final.parent.mkdir(parents=True, exist_ok=True)
-            part.replace(final)
+            try:
+                part.replace(final)
+            except FileNotFoundError:  # the study was cleared away meanwhile
+                final.parent.mkdir(parents=True)
+                part.replace(final)
         if replaced is not None:
             log.warning("instance replaced", study_instance_uid=study, quarantined=replaced.name)
         return Stored(study, series, final, replaced=replaced)
