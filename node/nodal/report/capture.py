@@ -42,8 +42,9 @@ def add_pixels(dataset: Dataset, pixels: npt.NDArray[np.uint8], *, names_patient
 def source_images(headers: Sequence[Dataset]) -> list[Dataset]:
     """Items of SourceImageSequence, each with its purpose (CID 7202)."""
     items = references(headers)
+    purpose = code_item(_SOURCE_IMAGE)
     for item in items:
-        item.PurposeOfReferenceCodeSequence = [code_item(_SOURCE_IMAGE)]
+        item.PurposeOfReferenceCodeSequence = [purpose]
     return items
 
 

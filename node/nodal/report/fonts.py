@@ -33,6 +33,17 @@ HanStyle = Literal["JP", "KR", "SC", "TC"]
 _CJK_SCRIPTS = frozenset({"Hani", "Hira", "Kana", "Hang", "Bopo"})
 _CJK_INDEX: dict[HanStyle, int] = {"JP": 0, "KR": 1, "SC": 2, "TC": 3}
 _NO_SCRIPT = frozenset({"Zyyy", "Zinh", "Zzzz"})
+_INVISIBLE = (
+    (0xAD, 0xAD),
+    (0x34F, 0x34F),
+    (0x61C, 0x61C),
+    (0x200B, 0x200F),
+    (0x202A, 0x202E),
+    (0x2060, 0x206F),
+    (0xFE00, 0xFE0F),
+    (0xFEFF, 0xFEFF),
+    (0xE0100, 0xE01EF),
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -191,16 +202,18 @@ class Typesetter:
     def wrap(self, text: str, size: float, width: float, bold: bool = False) -> list[str]:
         """Breaks text into lines no wider than ``width`` points: at spaces, inside a word only when it must."""
         lines: list[str] = []
-        current = ""
+        current, used = "", 0.0
+        space = self.width(" ", size, bold)
         for word in text.split():
-            trial = f"{current} {word}".strip()
-            if self.width(trial, size, bold) <= width:
-                current = trial
+            own = self.width(word, size, bold)
+            if current and used + space + own <= width:
+                current, used = f"{current} {word}", used + space + own
                 continue
             if current:
                 lines.append(current)
-            *full, current = self._pieces(word, size, width, bold)
+            *full, current = self._pieces(word, size, width, bold) if own > width else [word]
             lines += full
+            used = own if not full else self.width(current, size, bold)
         return [*lines, current] if current or not lines else lines
 
     def _pieces(self, word: str, size: float, width: float, bold: bool) -> list[str]:
@@ -258,7 +271,7 @@ class Typesetter:
 
 def _invisible(character: str) -> bool:
     """Joiners, direction marks and variation selectors: they act on shaping and have no glyph of their own."""
-    return unicodedata.category(character) == "Cf" or 0xFE00 <= ord(character) <= 0xFE0F
+    return any(first <= ord(character) <= last for first, last in _INVISIBLE)
 
 
 def _visual_runs(letters: Sequence[_Letter]) -> list[tuple[tuple[int, int], bool]]:

@@ -142,7 +142,7 @@ def _silhouettes(labels: npt.NDArray[Any], along: int) -> list[tuple[int, npt.ND
     rows, columns = (side[order] for axis, side in enumerate(places) if axis != along)
     kinds, starts = np.unique(numbers[order], return_index=True)
     found = []
-    for number, start, end in zip(kinds.tolist(), starts, [*starts[1:], len(order)], strict=True):
+    for number, start, end in zip(kinds.tolist(), starts, np.append(starts, len(order))[1:], strict=True):
         down, across = rows[start:end], columns[start:end]
         top, left = int(down.min()), int(across.min())
         mask = np.zeros((int(down.max()) - top + 1, int(across.max()) - left + 1), dtype=np.bool_)
