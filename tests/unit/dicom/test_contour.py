@@ -209,47 +209,49 @@ def test_other_dicom_objects_are_unreadable(tmp_path: Path, pet: LoadedPet) -> N
 # -- real contours ----------------------------------------------------------------------------------------------
 
 
-def scanline(structures: Dataset, grid: Volume) -> npt.NDArray[np.bool_]:
+def points_mm(structures: Dataset) -> list[npt.NDArray[np.float64]]:
+    contours = [contour for roi in structures.ROIContourSequence for contour in roi.ContourSequence]
+    return [np.array([float(v) for v in contour.ContourData]).reshape(-1, 3) for contour in contours]
+
+
+def scanline(drawn: list[npt.NDArray[np.float64]], grid: Volume) -> npt.NDArray[np.bool_]:
     """Filled independently: even-odd crossings of the pixel rows, computed in mm; axial grids only."""
     mask = np.zeros(grid.array.shape, bool)
     (dx, dy, dz), (x0, y0, z0) = grid.spacing_mm, grid.affine[:3, 3]
     x = x0 + dx * np.arange(mask.shape[2])
-    for roi in structures.ROIContourSequence:
-        for contour in roi.ContourSequence:
-            points = np.array([float(v) for v in contour.ContourData]).reshape(-1, 3)
-            k = round((points[0, 2] - z0) / dz)
-            start, end = points[:, :2], np.roll(points[:, :2], -1, axis=0)
-            for j in range(mask.shape[1]):
-                y = y0 + dy * j
-                cross = (start[:, 1] > y) != (end[:, 1] > y)
-                a, b = start[cross], end[cross]
-                at = a[:, 0] + (y - a[:, 1]) / (b[:, 1] - a[:, 1]) * (b[:, 0] - a[:, 0])
-                mask[k, j] ^= (x[:, None] < at).sum(axis=1) % 2 == 1
+    for points in drawn:
+        k = round((points[0, 2] - z0) / dz)
+        start, end = points[:, :2], np.roll(points[:, :2], -1, axis=0)
+        for j in range(mask.shape[1]):
+            y = y0 + dy * j
+            cross = (start[:, 1] > y) != (end[:, 1] > y)
+            a, b = start[cross], end[cross]
+            at = a[:, 0] + (y - a[:, 1]) / (b[:, 1] - a[:, 1]) * (b[:, 0] - a[:, 0])
+            mask[k, j] ^= (x[:, None] < at).sum(axis=1) % 2 == 1
     return mask
 
 
 @cache
 def loaded(folder: Path) -> tuple[LoadedPet, str]:
     study = read_study(folder)
-    series = next(series for series in study.series if series.modality == "PT")
-    return load_pet(series, assume_bw=False), study.study_instance_uid
+    return load_pet(study.series[0], assume_bw=False), study.study_instance_uid
 
 
 @pytest.mark.parametrize("drawn_on", ["PET", "CT"])
 @pytest.mark.parametrize("name", ["STS_001", "STS_002", "STS_004"])
 def test_real_structure_sets_against_an_independent_filling(real_data: Path, name: str, drawn_on: str) -> None:
-    pet, study = loaded(real_data / "sts" / name)
+    pet, study = loaded(real_data / "sts" / name / "PET/image")
     path = real_data / "sts" / name / drawn_on / "mask/RS.dcm"
-    mask, structures = read(path, pet, study), dcmread(path)
-    assert mask.sum() == pytest.approx(scanline(structures, pet.volume).sum(), rel=0.005)  # ties on an edge
-    drawn_ml = sum(area_mm2(contour) for roi in structures.ROIContourSequence for contour in roi.ContourSequence)
+    mask, drawn = read(path, pet, study), points_mm(dcmread(path))
+    assert mask.sum() == pytest.approx(scanline(drawn, pet.volume).sum(), rel=0.005)  # ties on an edge
+    drawn_ml = sum(area_mm2(points) for points in drawn)
     drawn_ml *= pet.volume.spacing_mm[2] / 1000  # CT and PET share the slice distance of 3.27 mm
     counted_ml = mask.sum() * pet.volume.voxel_volume_ml
     assert counted_ml == pytest.approx(drawn_ml, rel=0.03)  # pixels of 4 to 5 mm on outlines of 20 to 100 mm
 
 
-def area_mm2(contour: Dataset) -> float:
-    x, y = np.array([float(v) for v in contour.ContourData]).reshape(-1, 3)[:, :2].T
+def area_mm2(points: npt.NDArray[np.float64]) -> float:
+    x, y = points[:, :2].T
     return float(abs(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2)
 
 
