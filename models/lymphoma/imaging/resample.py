@@ -29,8 +29,8 @@ def resample_like(moving: Volume, grid: Volume, *, fill: float, interpolation: L
     """
     if interpolation == "linear":
         kept = np.dtype(np.float32)
-        image = moving.to_sitk()
-        image = _block_mean(sitk.Cast(image, sitk.sitkFloat32), _blocks(moving, grid))
+        image = moving.with_array(moving.array.astype(kept, copy=False)).to_sitk()
+        image = _block_mean(image, _blocks(moving, grid))
         method = sitk.sitkLinear
     else:
         kept = moving.array.dtype

@@ -2,7 +2,7 @@
 
 Both need to know first what one lesion is, which a threshold alone does not say. The rule here, one of several in use:
 
-    seed        a 26-connected component of SUV >= 4.0, of any volume
+    seed        a 26-connected component of SUV >= 4.0 that meets the volume rule: what "suv4" calls a lesion
     territory   the voxels within 10 mm of a seed and those of SUV >= 2.5 connected to one, shared out among the
                 seeds by watershed along SUV (each voxel goes to the seed it descends from)
     lesion      the voxels of the territory at or above the seed's own threshold, in pieces that hold a voxel of the
@@ -51,18 +51,28 @@ class Territories:
     measures: tuple[LesionMeasures, ...]
 
 
-def territories(suv: Volume) -> Territories:
-    """Seeds and territories of a scan; see the head of this module."""
-    seeds = label_lesions(suv.array >= SEED_SUV, suv.voxel_volume_ml, min_volume_ml=0.0)
+def territories(suv: Volume, min_volume_ml: float) -> Territories:
+    """Seeds of at least ``min_volume_ml`` and their territories; see the head of this module."""
+    shape, spacing_mm = suv.array.shape, suv.spacing_mm[::-1]
+    seeds = label_lesions(suv.array >= SEED_SUV, suv.voxel_volume_ml, min_volume_ml)
+    shares = np.zeros(shape, dtype=np.int32)
+    distance_mm = np.full(shape, np.inf, dtype=np.float32)
     if not seeds.any():
-        nothing = np.zeros(suv.array.shape)
-        return Territories(seeds, nothing.astype(np.int32), np.full_like(nothing, np.inf, dtype=np.float32), ())
-    distance_mm = ndimage.distance_transform_edt(seeds == 0, sampling=suv.spacing_mm[::-1]).astype(np.float32)
-    reachable = (distance_mm <= REACH_MM) | (suv.array >= REACH_SUV)
-    shares = watershed(-suv.array, markers=seeds.astype(np.int32), mask=reachable, connectivity=_CORNERS)
-    return Territories(
-        seeds, np.asarray(shares, dtype=np.int32), distance_mm, measure_lesions(suv, suv.with_array(seeds))
-    )
+        return Territories(seeds, shares, distance_mm, ())
+    # everything happens where the uptake is; all seeds lie in this box, so distances within it are the true ones
+    warm = ndimage.find_objects((suv.array >= REACH_SUV).astype(np.uint8))[0]
+    box = _grown(warm, BACKGROUND_MM[1], spacing_mm)
+    distance_mm[box] = ndimage.distance_transform_edt(seeds[box] == 0, sampling=spacing_mm)
+    reachable = (distance_mm[box] <= REACH_MM) | (suv.array[box] >= REACH_SUV)
+    markers = seeds[box].astype(np.int32)
+    shares[box] = watershed(-suv.array[box], markers=markers, mask=reachable, connectivity=_CORNERS)
+    return Territories(seeds, shares, distance_mm, measure_lesions(suv, suv.with_array(seeds)))
+
+
+def _grown(box: tuple[slice, ...], margin_mm: float, spacing_mm: npt.NDArray[np.float64]) -> tuple[slice, ...]:
+    """A box with a margin on every side, cut at the start of the array (slices end by themselves)."""
+    margin = np.ceil(margin_mm / spacing_mm).astype(int)
+    return tuple(slice(max(0, part.start - m), part.stop + m) for part, m in zip(box, margin, strict=True))
 
 
 def percent_of_max(suv: Volume, found: Territories, share: float = 0.41) -> npt.NDArray[np.bool_]:
@@ -99,9 +109,8 @@ def _drawn(suv: Volume, found: Territories, thresholds: list[float]) -> npt.NDAr
 
 def _background(suv: Volume, found: Territories, number: int) -> float:
     near, far = BACKGROUND_MM
-    reach = np.ceil(far / suv.spacing_mm[::-1]).astype(int)
     part = ndimage.find_objects((found.seeds == number).astype(np.uint8))[0]
-    box = tuple(slice(max(0, p.start - r), p.stop + r) for p, r in zip(part, reach, strict=True))
+    box = _grown(part, far, suv.spacing_mm[::-1])
     own_mm = ndimage.distance_transform_edt(found.seeds[box] != number, sampling=suv.spacing_mm[::-1])
     shell = (own_mm > near) & (own_mm <= far) & (found.distance_mm[box] > near)
     return float(suv.array[box][shell].mean(dtype=np.float64)) if shell.any() else 0.0

@@ -29,12 +29,12 @@ from lymphoma.segmentation.relative import a50p, percent_of_max, territories
 
 __all__ = ["ThresholdSegmenter", "threshold_segmenter"]
 
-Rule = Callable[[Volume, Anatomy], npt.NDArray[np.bool_]]
+Rule = Callable[[Volume, Anatomy, float], npt.NDArray[np.bool_]]
 
 
 @dataclass(frozen=True)
 class ThresholdSegmenter:
-    """A threshold rule with its volume rule; ``rule`` gives the voxels at or above the threshold."""
+    """A threshold rule with its volume rule; ``rule`` (SUV, organs, smallest volume) gives the voxels taken."""
 
     name: str
     description: str
@@ -48,25 +48,25 @@ class ThresholdSegmenter:
         Raises:
             NotComputable: NO_ANATOMY for "percist" without a liver.
         """
-        taken = self.rule(suv, anatomy)
+        taken = self.rule(suv, anatomy, self.min_volume_ml)
         return suv.with_array(label_lesions(taken, suv.voxel_volume_ml, self.min_volume_ml, self.connectivity))
 
 
 def _fixed(threshold: float) -> Rule:
-    return lambda suv, anatomy: np.asarray(suv.array >= threshold)
+    return lambda suv, anatomy, min_volume_ml: np.asarray(suv.array >= threshold)
 
 
-def _percent41(suv: Volume, anatomy: Anatomy) -> npt.NDArray[np.bool_]:
-    return percent_of_max(suv, territories(suv))
+def _percent41(suv: Volume, anatomy: Anatomy, min_volume_ml: float) -> npt.NDArray[np.bool_]:
+    return percent_of_max(suv, territories(suv, min_volume_ml))
 
 
-def _a50p(suv: Volume, anatomy: Anatomy) -> npt.NDArray[np.bool_]:
-    return a50p(suv, territories(suv))
+def _a50p(suv: Volume, anatomy: Anatomy, min_volume_ml: float) -> npt.NDArray[np.bool_]:
+    return a50p(suv, territories(suv, min_volume_ml))
 
 
 def _majority(votes: int) -> Rule:
-    def rule(suv: Volume, anatomy: Anatomy) -> npt.NDArray[np.bool_]:
-        found = territories(suv)
+    def rule(suv: Volume, anatomy: Anatomy, min_volume_ml: float) -> npt.NDArray[np.bool_]:
+        found = territories(suv, min_volume_ml)
         taken = percent_of_max(suv, found).astype(np.uint8)
         taken += a50p(suv, found)
         taken += suv.array >= 2.5
@@ -76,12 +76,12 @@ def _majority(votes: int) -> Rule:
     return rule
 
 
-def _percist(suv: Volume, anatomy: Anatomy) -> npt.NDArray[np.bool_]:
+def _percist(suv: Volume, anatomy: Anatomy, min_volume_ml: float) -> npt.NDArray[np.bool_]:
     mean, sd = reference_liver(suv, anatomy)
     return np.asarray(suv.array >= np.float32(1.5 * mean + 2.0 * sd))
 
 
-_SEEDED = "each lesion seeded by SUV >= 4.0"
+_SEEDED = "each lesion seeded by SUV >= 4.0 of the same least volume"
 _VOTERS = f"{{41 % of SUVmax, A50P, SUV 2.5, SUV 4.0}}, {_SEEDED}"
 
 _RULES: dict[str, tuple[str, Rule]] = {

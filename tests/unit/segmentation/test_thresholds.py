@@ -77,6 +77,15 @@ def test_41_percent_without_a_seed_draws_nothing():
     assert not drawn("percent41", values).any()
 
 
+def test_a_noisy_voxel_in_a_warm_organ_is_no_seed():
+    """One voxel of 4.2 (0.064 mL) in 22 mL of SUV 2.8; at 41 % of it, 1.72, the whole organ would be a lesion."""
+    values = block(background=0.3, inside=2.8)
+    values[13, 13, 13] = 4.2
+    assert not drawn("percent41", values, min_volume_ml=3.0).any()
+    values[12:15, 12:16, 12:16] = 4.2
+    assert np.count_nonzero(drawn("percent41", values, min_volume_ml=3.0)) == 7**3
+
+
 def test_41_percent_does_not_flood_what_lies_far():
     """A strand of SUV 2.2 runs away from a lesion of 5 (threshold 2.05): only the 10 mm next to the seed count."""
     values = np.zeros((9, 9, 40))
@@ -197,3 +206,4 @@ def test_what_a_segmenter_says_of_itself():
     assert segmenter.description == "SUV >= 4.0, components of at least 3 mL, 26-connected"
     assert (segmenter.min_volume_ml, segmenter.connectivity) == (3.0, 26)
     assert "at least 2.5 mL" in threshold_segmenter("suv2.5", 2.5).description
+    assert "seeded by SUV >= 4.0" in threshold_segmenter("mv3").description
