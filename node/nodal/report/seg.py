@@ -14,7 +14,6 @@ from nodal.findings import Findings, Lesion
 from nodal.report import codes, identity
 from nodal.report.canonical import inputs_digest
 from nodal.report.colours import lesion_colour
-from nodal.report.context import patient_context
 from nodal.report.inputs import ReportInputs, ResultObject, Target
 from nodal.report.marks import marks
 from nodal.report.provenance import delineation, finding_code, fitting, lesion_name, series_title
@@ -51,6 +50,18 @@ _NEEDED = (
 )
 
 
+_NOT_TOLD = (
+    "PatientID",
+    "PatientName",
+    "PatientBirthDate",
+    "PatientSex",
+    "AccessionNumber",
+    "StudyID",
+    "StudyDate",
+    "StudyTime",
+)
+
+
 def segment_label(lesion: Lesion) -> str:
     """What a viewer lists: number, volume, site where known, and whether a person must still look."""
     volume = f"{lesion.volume_ml:.0f}" if lesion.volume_ml >= 10 else f"{lesion.volume_ml:.1f}"
@@ -60,14 +71,20 @@ def segment_label(lesion: Lesion) -> str:
 
 
 def _sources(inputs: ReportInputs) -> list[Dataset]:
-    """The PET instances as highdicom shall see them."""
-    context = patient_context(inputs.pet_headers[0])
+    """The PET instances as highdicom shall see them: whose they are is added afterwards.
+
+    A library that is not told a patient's name cannot warn about it in a log.
+    """
+    nobody = Dataset()
+    nobody.StudyInstanceUID = inputs.findings.study_instance_uid
+    for keyword in _NOT_TOLD:
+        setattr(nobody, keyword, None)
     step_mm = float(inputs.suv.spacing_mm[2])
     sources = []
     for header in inputs.pet_headers:
         source = Dataset()
         source.update({header[keyword].tag: header[keyword] for keyword in _NEEDED if keyword in header})
-        source.update(context)
+        source.update(nobody)
         # Slice Thickness may be empty in a PET image (type 2), never in a segmentation (type 1C): then the step.
         source.SliceThickness = header.get("SliceThickness") or f"{step_mm:.6g}"
         sources.append(source)
