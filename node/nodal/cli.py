@@ -190,7 +190,7 @@ def serve(config: Config = None) -> None:
 
     Example: `nodal serve --config config/node.yaml`
     """
-    from nodal.jobs.serve import serve as serve_node
+    from nodal.serve import serve as serve_node
 
     serve_node(_settings(config))
 

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import random
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
 from nodal.jobs.model import JobView
 from nodal.jobs.registry import Registry
 
+from tests.unit.jobs import fake_node
 from tests.unit.jobs.fake import FakePipeline, fake_study
 
 pytestmark = [pytest.mark.kill, pytest.mark.e2e]
 
-ROOT = Path(__file__).resolve().parents[2]
 PLACES = ["fetch", "admit", "select", "load", "segment", "anatomy", "prognosis", "encode", "deliver seg", "deliver sr"]
 STAGES = ["select", "load", "segment", "anatomy", "prognosis", "encode"]
 LIMIT_S = 120.0
@@ -33,8 +31,8 @@ class FakeNode:
         self.pipeline = FakePipeline(folder / "control")
         self.registry = Registry.in_folder(folder / "state")
         self.deaths = 0
-        self._arguments = [str(folder), str(recovery_attempts)]
-        self._process: subprocess.Popen[bytes] | None = None
+        self._recovery_attempts = recovery_attempts
+        self._process: BaseProcess | None = None
 
     def submit(self, name: str, study: str) -> None:
         """Hands a study over; the file ``ready`` comes last and whole."""
@@ -43,13 +41,10 @@ class FakeNode:
 
     def keep_alive(self) -> None:
         """Starts the process if it is dead."""
-        if self._process is not None and self._process.poll() is None:
+        if self._process is not None and self._process.is_alive():
             return
         self.deaths += self._process is not None
-        command = [sys.executable, "-m", "tests.unit.jobs.fake_node", *self._arguments]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+        self._process = fake_node.start(self.folder, self._recovery_attempts)
 
     def until(self, ended: Callable[[], bool]) -> None:
         """Keeps the node alive until something is so."""
@@ -64,7 +59,7 @@ class FakeNode:
         """kill -9, from outside."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait()
+            self._process.join()
 
     def jobs(self) -> list[JobView]:
         return self.registry.jobs.views()

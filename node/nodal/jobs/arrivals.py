@@ -87,6 +87,8 @@ class ArrivalSteps:
         workspace, target = self._context.intake_workspace(intake.intake_id), self._context.workspace(job_id)
         if self._registry.jobs.known(job_id):
             self._registry.intakes.select(intake.intake_id, job_id, study)
+            if intake.source.orthanc_id is not None:
+                self._registry.jobs.note_orthanc(job_id, intake.source.orthanc_id)
             shutil.rmtree(workspace.root, ignore_errors=True)
             record = self._context.trail.record
             record("study_known", job_id=job_id, intake_id=intake.intake_id, study_instance_uid=study)

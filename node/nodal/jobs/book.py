@@ -107,6 +107,17 @@ class JobBook:
         query = sa.select(tables.jobs.c.job_id).where(tables.jobs.c.orthanc_id == orthanc_id)
         return self._first(query.order_by(tables.jobs.c.sequence.desc()))
 
+    def orthanc_id(self, job_id: str) -> str | None:
+        """The study in the node's own Orthanc, where known."""
+        found: str | None = self._row(job_id)["orthanc_id"]
+        return found
+
+    def note_orthanc(self, job_id: str, orthanc_id: str) -> None:
+        """Notes that the node's own Orthanc holds the study too."""
+        jobs = tables.jobs
+        query = sa.update(jobs).where(jobs.c.job_id == job_id, jobs.c.orthanc_id.is_(None))
+        self._execute(query.values(orthanc_id=orthanc_id))
+
     def of_patient(self, patient_key: str) -> list[str]:
         """job_ids of a patient's jobs that nothing has superseded."""
         jobs = tables.jobs.c

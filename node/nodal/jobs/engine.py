@@ -13,6 +13,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -50,6 +51,7 @@ APPLICATION_VERSION = "nodal-jobs-1"
 APPLICATION_NAME = "nodal"
 EXECUTOR_ID = "node"
 ALIVE = ("ENQUEUED", "PENDING", "DELAYED")
+ENDINGS = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 DEAD_LETTER = "MAX_RECOVERY_ATTEMPTS_EXCEEDED"
 NEXT: dict[Link, Link] = {"prepare": "compute", "compute": "finish"}
 
@@ -140,6 +142,22 @@ class Engine:
             self._sweep_delivery(job_id, round_)
         for source in (self._context.state_dir / "jobs").glob("*/source"):
             self._sweep_images(source.parent.name)
+
+    @property
+    def works(self) -> bool:
+        """Whether the engine takes up work."""
+        return self._sweeper.is_alive()
+
+    def forget(self, before: datetime, limit: int = 500) -> int:
+        """Deletes what the engine remembers of work that ended before an instant; how many pieces.
+
+        The registry keeps the jobs themselves.
+        """
+        found = DBOS.list_workflows(
+            status=list(ENDINGS), completed_before=before.isoformat(), load_input=False, load_output=False, limit=limit
+        )
+        DBOS.delete_workflows([status.workflow_id for status in found])
+        return len(found)
 
     def _sweep_delivery(self, job_id: str, round_: int) -> None:
         if _any_alive(_history(round_prefix(job_id, round_) + "finish.")):

@@ -138,10 +138,10 @@ class Registry:
         self.memory = Memory(self._engine)
 
     @classmethod
-    def in_folder(cls, state_dir: Path) -> Registry:
-        """``registry.sqlite`` of a state folder."""
+    def in_folder(cls, state_dir: Path, database_url: str | None = None) -> Registry:
+        """``registry.sqlite`` of a state folder, or the database shared by several machines."""
         state_dir.mkdir(parents=True, exist_ok=True)
-        return cls(tables.sqlite_url(state_dir / "registry.sqlite"))
+        return cls(database_url or tables.sqlite_url(state_dir / "registry.sqlite"))
 
     def close(self) -> None:
         """Gives the connections back."""

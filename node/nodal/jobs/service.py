@@ -83,9 +83,9 @@ class NodeService:
         Raises:
             Failed: no node has ever run with these settings.
         """
-        if not (settings.state_dir / "registry.sqlite").exists():
+        if settings.database_url is None and not (settings.state_dir / "registry.sqlite").exists():
             raise Failed(Code.JOB_UNKNOWN, f"no node has run in {settings.state_dir} yet; start it with nodal serve")
-        registry, dispatcher = Registry.in_folder(settings.state_dir), _LateClient(settings)
+        registry, dispatcher = Registry.in_folder(settings.state_dir, settings.database_url), _LateClient(settings)
         try:
             yield cls(settings, registry, Trail(settings.state_dir / "audit"), dispatcher)
         finally:

@@ -11,7 +11,7 @@ import structlog
 from nodal.errors import Code, NodalError, Refused, SourceGone
 from nodal.jobs.book import ENDED, UNFINISHED
 from nodal.jobs.context import JobContext, Verdict, link_tree, log_fault
-from nodal.jobs.model import JobState, Stage
+from nodal.jobs.model import JobRequest, JobState, Stage, StudySource
 from nodal.jobs.results import OWN_ORTHANC
 from nodal.jobs.workspace import Workspace
 
@@ -146,13 +146,23 @@ class StageSteps:
         part.mkdir(parents=True)
         older = self._context.workspace(request.predecessor) if request.predecessor else None
         if older is None or not older.source.is_dir() or older.request().digest != request.digest:
-            self._context.pipeline.fetch(request.source, part)
+            self._fetch_again(request, part)
             if self._context.pipeline.admit(part).digest != request.digest:
                 shutil.rmtree(part)
                 raise SourceGone("the study in the archive is no longer the one that this job measured; send it anew")
         else:
             link_tree(older.source, part)
         part.rename(workspace.source)
+
+    def _fetch_again(self, request: JobRequest, part: Path) -> None:
+        """From where the study came, or from the node's own Orthanc, which may have got it as well."""
+        orthanc_id = self._jobs.orthanc_id(request.job_id)
+        try:
+            self._context.pipeline.fetch(request.source, part)
+        except SourceGone:
+            if orthanc_id is None or request.source.kind == "orthanc":
+                raise
+            self._context.pipeline.fetch(StudySource("orthanc", orthanc_id=orthanc_id), part)
 
 
 def _files(workspace: Workspace) -> list[str]:

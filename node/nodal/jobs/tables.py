@@ -128,7 +128,7 @@ clinical_records = sa.Table(
 cursors = sa.Table(
     "cursors",
     metadata,
-    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
     sa.Column("value", sa.Text, nullable=False),
 )
 
