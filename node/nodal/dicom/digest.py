@@ -86,6 +86,11 @@ _ITEM_BYTES = {"US": 2, "SS": 2, "OW": 2, "AT": 2, "US or SS": 2, "US or OW": 2,
 _ITEM_BYTES |= {"UL": 4, "SL": 4, "FL": 4, "OF": 4, "OL": 4, "FD": 8, "OD": 8, "OV": 8, "SV": 8, "UV": 8}
 _CODED_TEXT = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 _TEXT = _CODED_TEXT | {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI", "UR"}
+_NO_CORRECTION = {
+    "correct_unused_bits": False,
+    "apply_jls_sign_correction": False,
+    "apply_j2k_sign_correction": False,
+}
 _UNREADABLE = (
     ValueError,
     RuntimeError,
@@ -112,6 +117,8 @@ def canonical_digest(path: Path) -> str:
         dataset = dcmread(path, force=True)
     except (InvalidDicomError, *_UNREADABLE) as error:
         raise Refused(Code.NOT_DICOM, "a file of the study cannot be read as DICOM") from error
+    if "SOPInstanceUID" not in dataset:
+        raise Refused(Code.NOT_DICOM, "a file of the study holds no DICOM instance")
     digest = hashlib.sha256()
     try:
         _feed(digest, dataset, [default_encoding])
@@ -207,12 +214,15 @@ def _value_bytes(element: RawDataElement | DataElement, vr: str, encodings: list
 
 
 def _feed_pixels(digest: _Hash, dataset: FileDataset) -> None:
-    """Feeds each frame's stored bits, little endian, row by row."""
+    """Feeds each frame's stored bits, little endian, row by row.
+
+    The decoder's corrections of sign and unused bits are switched off: none of them touches a stored bit.
+    """
     if "PixelData" not in dataset:
         return
     syntax = dataset.file_meta.get("TransferSyntaxUID", ImplicitVRLittleEndian)
     stored = int(dataset.BitsStored)
-    for frame, _ in get_decoder(syntax).iter_array(dataset, raw=True):
+    for frame, _ in get_decoder(syntax).iter_array(dataset, raw=True, **_NO_CORRECTION):
         unsigned = frame.view(np.dtype(f"u{frame.dtype.itemsize}").newbyteorder(frame.dtype.byteorder))
         if stored < 8 * frame.dtype.itemsize:
             unsigned = unsigned & unsigned.dtype.type((1 << stored) - 1)
