@@ -145,7 +145,9 @@ class Announcer:
             "reason": "stable_study",
         }
         body = json.dumps(hint).encode("utf-8")
-        answer = self._node.ask("POST", "/api/studies", body, {"Content-Type": "application/json"})
+        answer = self._node.ask(
+            "POST", "/api/studies", body, {"Content-Type": "application/json", "X-Nodal-Via": "orthanc"}
+        )
         if answer.status >= 500 or answer.status in (401, 403, 429):
             orthanc.LogWarning(f"Nodal: the node answered {answer.status} to study {orthanc_id}")
             return False

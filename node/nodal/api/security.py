@@ -98,5 +98,7 @@ def through_orthanc(request: Request) -> bool:
 
 def caller(request: Request) -> str:
     """Who asks, for the audit trail: the name of Orthanc's login where there is one."""
+    if not through_orthanc(request):
+        return "api"
     name = unquote(request.headers.get("x-nodal-user", ""))[:64]
-    return f"orthanc:{name}" if through_orthanc(request) else "api"
+    return f"orthanc:{name}" if name else "orthanc"
