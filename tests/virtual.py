@@ -8,15 +8,12 @@ from typing import Any
 
 import pydicom
 from lymphoma.simulation import Protocol, build_patient, draw_patient
+from nodal.dicom.write import WrittenStudy, write_study
 from pydicom import Dataset
 from pydicom.uid import generate_uid
 
-from nodal.dicom.write import WrittenStudy, write_study
-
-SMALL = Protocol(
-    pet_spacing_mm=(6.0, 6.0, 6.0), pet_matrix=112, ct_spacing_mm=(5.0, 5.0, 6.0), ct_matrix=128, axial_extent_mm=None
-)
-"""A whole body in about 180 PET slices of 112 x 112 and 180 CT slices of 128 x 128."""
+SMALL = Protocol(pet_spacing_mm=(6.0, 6.0, 8.0), pet_matrix=112, ct_spacing_mm=(5.0, 5.0, 8.0), ct_matrix=128)
+"""A whole body in about 140 PET slices of 112 x 112 and 140 CT slices of 128 x 128."""
 
 Edit = Mapping[str, Any] | Callable[[Dataset], None]
 

@@ -40,7 +40,9 @@ class Grid:
 
     def axis_mm(self, axis: int) -> npt.NDArray[np.float64]:
         """Voxel centres along x (0), y (1) or z (2), mm."""
-        return self.first_mm[axis] + self.spacing_mm[axis] * np.arange(self.shape[2 - axis])
+        return np.asarray(
+            self.first_mm[axis] + self.spacing_mm[axis] * np.arange(self.shape[2 - axis]), dtype=np.float64
+        )
 
     def coarser(self, factor: int) -> Grid:
         """The same field with in-plane voxels ``factor`` times as large; rows and columns must divide by it."""

@@ -52,9 +52,9 @@ class Stretch:
     def patient_point(self, point: Sequence[float]) -> npt.NDArray[np.float64]:
         """A reference point (x, y, z) in the patient, mm."""
         z = np.array([point[2]], dtype=np.float64)
-        girth = 1 + self._wave(3, z)[0]
-        x = point[0] * self.across[0] * girth + self._wave(1, z)[0]
-        y = point[1] * self.across[1] * girth + self._wave(2, z)[0]
+        girth = self._girth(z)[0]
+        x = point[0] * girth[0] + self._wave(1, z)[0]
+        y = point[1] * girth[1] + self._wave(2, z)[0]
         return np.array([x, y, self.patient_z(point[2])])
 
     def coordinates(
@@ -62,14 +62,20 @@ class Stretch:
     ) -> tuple[Array, Array, Array]:
         """Reference coordinates of a grid: x of shape (k, 1, i), y of (k, j, 1), z of (k, 1, 1)."""
         z = self.reference_z(z_mm)
-        girth = (1 + self._wave(3, z))[:, None]
-        x = (x_mm[None, :] - self._wave(1, z)[:, None]) / (self.across[0] * girth)
-        y = (y_mm[None, :] - self._wave(2, z)[:, None]) / (self.across[1] * girth)
+        girth = self._girth(z)
+        x = (x_mm[None, :] - self._wave(1, z)[:, None]) / girth[:, :1]
+        y = (y_mm[None, :] - self._wave(2, z)[:, None]) / girth[:, 1:]
         return (
             x[:, None, :].astype(np.float32),
             y[:, :, None].astype(np.float32),
             z[:, None, None].astype(np.float32),
         )
+
+    def _girth(self, z: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Factors of x and y at reference heights, shape (n, 2); heads differ less than trunks do."""
+        head = np.clip((z - 560.0) / 80.0, 0, 1)[:, None]
+        across = np.asarray(self.across) ** (1 - 0.75 * head)
+        return np.asarray(across * (1 + self._wave(3, z)[:, None] * (1 - 0.75 * head)))
 
     def _wave(self, row: int, z: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         amplitude, phase = self.sway[row]
@@ -107,12 +113,12 @@ class Frame:
         k = _span((self.z[:, 0, 0] >= low[2]) & (self.z[:, 0, 0] <= high[2]))
         if k is None:
             return None
-        j = _span(((self.y[k] >= low[1]) & (self.y[k] <= high[1])).any(axis=(0, 2)))
-        i = _span(((self.x[k] >= low[0]) & (self.x[k] <= high[0])).any(axis=(0, 1)))
+        j = _span(np.any((self.y[k] >= low[1]) & (self.y[k] <= high[1]), axis=(0, 2)))
+        i = _span(np.any((self.x[k] >= low[0]) & (self.x[k] <= high[0]), axis=(0, 1)))
         return None if i is None or j is None else (k, j, i)
 
 
-def _span(inside: npt.NDArray[np.bool_]) -> slice | None:
+def _span(inside: npt.ArrayLike) -> slice | None:
     where = np.flatnonzero(inside)
     return slice(int(where[0]), int(where[-1]) + 1) if len(where) else None
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from lymphoma.simulation.frame import Canvas
-from lymphoma.simulation.shapes import Array, Ellipsoid, Region, mirrored, tube
+from lymphoma.simulation.shapes import Array, Ellipsoid, Region, Shape, mirrored, tube
 
 __all__ = ["paint_airway", "paint_head"]
 
-_BRAIN = Ellipsoid((0.0, 2.0, 752.0), (65.0, 84.0, 70.0))
+_BRAIN = Ellipsoid((0.0, 2.0, 752.0), (63.0, 81.0, 66.0))
 
 
 def paint_head(canvas: Canvas) -> None:
     """Skull, brain with grey and white matter, face, salivary glands, tonsils."""
-    face = (
+    face: tuple[Shape, ...] = (
         Ellipsoid((0.0, -64.0, 648.0), (30.0, 24.0, 15.0)),
         *tube(((-48.0, -2.0, 670.0), (-46.0, -22.0, 622.0), (-20.0, -76.0, 606.0)), 6.5),
         *tube(((48.0, -2.0, 670.0), (46.0, -22.0, 622.0), (20.0, -76.0, 606.0)), 6.5),
@@ -22,7 +22,7 @@ def paint_head(canvas: Canvas) -> None:
         *tube(((-62.0, -20.0, 688.0), (-52.0, -66.0, 680.0)), 4.5),
         *tube(((62.0, -20.0, 688.0), (52.0, -66.0, 680.0)), 4.5),
     )
-    canvas.paint_bone("skull", Ellipsoid(_BRAIN.centre, (72.5, 91.5, 77.5)), rim_mm=2.5)
+    canvas.paint_bone("skull", Ellipsoid(_BRAIN.centre, (70.5, 88.5, 73.5)), rim_mm=2.5)
     canvas.paint_bone("skull", Ellipsoid((0.0, 44.0, 692.0), (56.0, 42.0, 34.0)), *face, rim_mm=2.5)
     canvas.paint_bone("skull", Ellipsoid((0.0, -40.0, 678.0), (46.0, 44.0, 22.0)), rim_mm=2.0)
     _paint_brain(canvas)
@@ -47,7 +47,7 @@ def _paint_brain(canvas: Canvas) -> None:
         depth = -_BRAIN.distance(x, y, z)
         fold = np.sin(x / 7.5 + np.sin(z / 11.0)) + np.sin(y / 8.5 + z / 16.0) + np.sin(z / 8.0 - x / 18.0)
         ribbon = depth - np.float32(11.0) - np.float32(3.2) * fold
-        return np.maximum(np.minimum(ribbon, np.abs(x) - np.float32(5)), -depth)
+        return np.asarray(np.maximum(np.minimum(ribbon, np.abs(x) - np.float32(3.5)), -depth))
 
     canvas.paint("white_matter", _BRAIN)
     canvas.paint("grey_matter", Region(_BRAIN.bounds, folded))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from lymphoma.imaging.volume import Volume
 from lymphoma.simulation.anatomy import Grid, organ_map, paint_tissues
@@ -99,7 +100,7 @@ def _grid(
     return Grid((slices, matrix, matrix), spacing, first)
 
 
-def _scan_ct(plan: PatientPlan, protocol: Protocol, lesions: np.ndarray, pet_grid: Grid) -> Volume:  # type: ignore[type-arg]
+def _scan_ct(plan: PatientPlan, protocol: Protocol, lesions: npt.NDArray[np.uint16], pet_grid: Grid) -> Volume:
     grid = _grid(plan, protocol, protocol.ct_spacing_mm, protocol.ct_matrix, margin_mm=14.0)
     factor = 2 if protocol.ct_matrix >= 256 else 1
     drawn = grid.coarser(factor)
@@ -110,7 +111,7 @@ def _scan_ct(plan: PatientPlan, protocol: Protocol, lesions: np.ndarray, pet_gri
     return Volume(fine, grid.affine)
 
 
-def _draw_masses(tissues: np.ndarray, grid: Grid, lesions: np.ndarray, pet_grid: Grid) -> None:  # type: ignore[type-arg]
+def _draw_masses(tissues: npt.NDArray[np.uint8], grid: Grid, lesions: npt.NDArray[np.uint16], pet_grid: Grid) -> None:
     """Lesions are soft tissue on the CT too (not inside bone or solid organs, where most are not seen)."""
     index = [
         np.clip(

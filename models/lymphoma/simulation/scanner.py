@@ -10,7 +10,7 @@ from lymphoma.simulation.anatomy import Grid
 from lymphoma.simulation.plan import PatientPlan
 from lymphoma.simulation.tissues import LABELS, TISSUES
 
-__all__ = ["add_pet_noise", "blur", "ct_numbers", "upsample_in_plane"]
+__all__ = ["add_pet_noise", "blur", "ct_numbers", "upsample_in_plane", "with_ct_noise"]
 
 Array = npt.NDArray[np.float32]
 FWHM_PER_SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))
@@ -99,7 +99,7 @@ def with_ct_noise(hu: Array, seed: int) -> npt.NDArray[np.int16]:
     """The same noise without a change of grid; (k, j, i) to int16."""
     bank, picks = _noise_bank(seed, (hu.shape[1], hu.shape[2]), hu.shape[0])
     noisy = np.stack([hu[k] + np.roll(bank[n], (j, i), axis=(0, 1)) for k, (n, j, i) in enumerate(picks)])
-    return np.clip(np.rint(noisy), -1024, 3071).astype(np.int16)
+    return np.asarray(np.clip(np.rint(noisy), -1024, 3071), dtype=np.int16)
 
 
 def _noise_bank(seed: int, shape: tuple[int, int], slices: int) -> tuple[Array, npt.NDArray[np.int64]]:

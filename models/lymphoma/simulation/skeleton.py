@@ -51,7 +51,7 @@ def _paint_spine(canvas: Canvas) -> None:
     def vertebra(x: Array, y: Array, z: Array) -> Array:
         length = np.asarray(np.interp(z, (97, 262, 548, 655), (33, 26, 18, 15)), dtype=np.float32)
         plate = np.maximum(0.17 - phase(z), phase(z) - 0.99) * length
-        return np.maximum(body(x, y, z), plate)
+        return np.asarray(np.maximum(body(x, y, z), plate))
 
     def arch(x: Array, y: Array, z: Array) -> Array:
         a = size(z)
@@ -60,7 +60,9 @@ def _paint_spine(canvas: Canvas) -> None:
         spinous = np.maximum(np.abs(x) - 3.2, np.abs(back - 24) - 14)
         transverse = np.maximum(np.abs(back - 1) - 4, np.abs(np.abs(x) - a) - 13)
         open_part = (np.float32(0.35) - phase(z)) * 30
-        return np.maximum(np.minimum(ring, np.maximum(np.minimum(spinous, transverse), open_part)), -back - 9)
+        return np.asarray(
+            np.maximum(np.minimum(ring, np.maximum(np.minimum(spinous, transverse), open_part)), -back - 9)
+        )
 
     column = ((-60.0, -20.0, 97.0), (60.0, 140.0, 655.0))
     canvas.paint("disc", Region(column, body))
@@ -93,13 +95,13 @@ def _paint_ribs(canvas: Canvas) -> None:
     canvas.paint_bone("ribs", Region(bounds, rib), rim_mm=2.2)
 
     def costal(x: Array, y: Array, z: Array) -> Array:
-        return np.maximum(np.maximum(rib(x, y, z), np.abs(x) - 62), y + 20)
+        return np.asarray(np.maximum(np.maximum(rib(x, y, z), np.abs(x) - 62), y + 20))
 
     canvas.paint("cartilage", Region(((-62.0, -120.0, 240.0), (62.0, 0.0, 520.0)), costal))
 
     def sternum(x: Array, y: Array, z: Array) -> Array:
         width = np.interp(z, (322, 345, 440, 480, 518), (8, 17, 15, 24, 30)).astype(np.float32)
-        return np.maximum(np.maximum(np.abs(CAGE.distance(x, y, z) + 4) - 6, np.abs(x) - width), y + 5)
+        return np.asarray(np.maximum(np.maximum(np.abs(CAGE.distance(x, y, z) + 4) - 6, np.abs(x) - width), y + 5))
 
     canvas.paint_bone("sternum", Region(((-32.0, -120.0, 322.0), (32.0, 0.0, 518.0)), sternum), rim_mm=2.0)
 

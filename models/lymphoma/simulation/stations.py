@@ -34,7 +34,7 @@ _LUNGS = ("lung_left", "lung_right")
 _SPINE = ("vertebrae",)
 
 STATIONS: tuple[Station, ...] = (
-    Station("cervical", 0.45, 40, ((47, 2, 604), (45, 14, 580))),
+    Station("cervical", 0.45, 40, ((36, 8, 604), (36, 16, 582))),
     Station("supraclavicular", 0.35, 40, ((62, -4, 541), (50, -10, 548))),
     Station("axillary", 0.35, 90, ((148, 6, 452), (146, -8, 425), (145, 16, 470))),
     Station("mediastinal", 0.40, 350, ((14, -48, 455), (22, -20, 475), (16, -40, 430)), into=_LUNGS),

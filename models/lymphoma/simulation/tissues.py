@@ -112,5 +112,5 @@ TISSUES: tuple[Tissue, ...] = (
 LABELS: dict[str, int] = {tissue.name: number for number, tissue in enumerate(TISSUES)}
 
 _ORGANS = tuple(dict.fromkeys(tissue.organ for tissue in TISSUES if tissue.organ is not None))
-ORGAN_NAMES: dict[int, str] = {number: organ for number, organ in enumerate(_ORGANS, start=1)}
+ORGAN_NAMES: dict[int, str] = dict(enumerate(_ORGANS, start=1))
 """Label of the organ map -> organ."""

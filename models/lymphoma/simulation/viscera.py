@@ -90,12 +90,12 @@ def paint_chest(canvas: Canvas, build: Build) -> None:
     """Mediastinal fat, lungs with their vessels, heart, great vessels."""
 
     def thorax(x: Array, y: Array, z: Array) -> Array:
-        return np.maximum(CAGE.distance(x, y, z) + 9.5, _dome(x, y, build) - z)
+        return np.asarray(np.maximum(CAGE.distance(x, y, z) + 9.5, _dome(x, y, build) - z))
 
     def lung(x: Array, y: Array, z: Array) -> Array:
         middle = np.interp(z, (300, 380, 440, 480, 520, 550), (38, 36, 33, 30, 22, 14)).astype(np.float32)
         middle = middle - np.where(y < -40, np.clip((-40 - y) * 0.45, 0, 24), 0) + np.where(y > 30, -8, 0)
-        return np.maximum(thorax(x, y, z), (middle - np.abs(x)).astype(np.float32))
+        return np.asarray(np.maximum(thorax(x, y, z), (middle - np.abs(x)).astype(np.float32)))
 
     bounds = ((-140.0, -115.0, 205.0), (140.0, 115.0, 552.0))
     canvas.paint("visceral_fat", Region(bounds, thorax))
@@ -179,7 +179,7 @@ def paint_abdomen(canvas: Canvas, build: Build) -> None:
     def under_diaphragm(solid: Ellipsoid) -> Region:
         def level(x: Array, y: Array, z: Array) -> Array:
             inside = np.maximum(CAGE.distance(x, y, z) + 10, z - _dome(x, y, build) + 3)
-            return np.maximum(solid.distance(x, y, z), inside)
+            return np.asarray(np.maximum(solid.distance(x, y, z), inside))
 
         return Region(solid.bounds, level)
 
@@ -194,7 +194,7 @@ def paint_abdomen(canvas: Canvas, build: Build) -> None:
 
 _ABDOMEN = (
     "visceral_fat", "small_bowel", "colon_wall", "colon_content", "colon_gas", "stomach_wall", "stomach_fluid",
-    "stomach_gas", "lung_left", "lung_right", "blood", "pancreas", "kidney_right", "heart_blood",
+    "stomach_gas", "lung_left", "lung_right", "blood", "pancreas",  "heart_blood",
 )  # fmt: skip
 
 
@@ -219,7 +219,7 @@ def _paint_bowel(canvas: Canvas, build: Build) -> None:
         for kx, ky, kz, phase in build.waves.astype(np.float32):
             field += np.cos(kx * x + ky * y + kz * z + phase)
         around = np.sqrt((x / 98) ** 2 + ((y + 42) / 44) ** 2 + ((z - 108) / 80) ** 2) - 1
-        return np.maximum(np.maximum(np.abs(field) - np.float32(1.25), around), CAVITY.level(x, y, z))
+        return np.asarray(np.maximum(np.maximum(np.abs(field) - np.float32(1.25), around), CAVITY.level(x, y, z)))
 
     canvas.paint("small_bowel", Region(((-100.0, -90.0, 28.0), (100.0, 5.0, 190.0)), loops), only=("visceral_fat",))
     frame = (

@@ -8,15 +8,29 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import numpy as np
 from lymphoma.imaging.volume import Volume
 from lymphoma.simulation import GENERATOR, VirtualPatient
 from pydicom import Dataset
+from pydicom.charset import convert_encodings
 from pydicom.dataset import FileMetaDataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filereader import read_dataset
+from pydicom.filewriter import write_dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from nodal import __version__
 
-__all__ = ["StudyFrame", "code", "common_header", "file_meta", "place_slice", "study_frame", "virtual_uid"]
+__all__ = [
+    "SeriesTemplate",
+    "StudyFrame",
+    "code",
+    "common_header",
+    "file_meta",
+    "place_slice",
+    "study_frame",
+    "virtual_uid",
+]
 
 IMPLEMENTATION_UID = "2.25.219830514766011230561206403427051174801"
 """Implementation Class UID (PS3.7 D.3.3.2): a random UUID, fixed once for this program."""
@@ -56,8 +70,8 @@ def study_frame(patient: VirtualPatient, *, variant: str = "") -> StudyFrame:
     """
     plan = patient.plan
     digest = hashlib.sha256(f"{GENERATOR}|{plan!r}|{patient.protocol!r}|{variant}".encode())
-    digest.update(memoryview(patient.pet_suv.array).cast("B"))
-    digest.update(memoryview(patient.ct_hu.array).cast("B"))
+    digest.update(np.ascontiguousarray(patient.pet_suv.array).data)
+    digest.update(np.ascontiguousarray(patient.ct_hu.array).data)
     identity = digest.hexdigest()
     weeks, days = divmod(plan.seed % 500, 5)
     scan_start = _FIRST_DAY + timedelta(weeks=weeks, days=days, hours=8, minutes=(plan.seed * 37) % 480)
@@ -100,7 +114,7 @@ def common_header(patient: VirtualPatient, frame: StudyFrame) -> Dataset:
     header.ReferringPhysicianName = ""
     header.FrameOfReferenceUID = frame.frame_of_reference_uid
     header.PositionReferenceIndicator = ""
-    header.PatientPosition = "HFS"
+    header.BodyPartExamined = "WHOLEBODY"
     header.Manufacturer = "Nodal simulation"
     header.ManufacturerModelName = "Virtual PET/CT"
     header.DeviceSerialNumber = f"VIRTUAL-{GENERATOR}"
@@ -111,6 +125,27 @@ def common_header(patient: VirtualPatient, frame: StudyFrame) -> Dataset:
     mark = json.dumps({"generator": GENERATOR, "seed": plan.seed, "version": __version__}, sort_keys=True)
     header.private_block(PRIVATE_GROUP, PRIVATE_CREATOR, create=True).add_new(PRIVATE_MARK, "UT", mark)
     return header
+
+
+@dataclass(frozen=True, eq=False)
+class SeriesTemplate:
+    """A series' common attributes, encoded once, so that hundreds of instances need not encode them again."""
+
+    encoded: Dataset
+
+    @classmethod
+    def of(cls, header: Dataset) -> SeriesTemplate:
+        buffer = DicomBytesIO()
+        buffer.is_little_endian, buffer.is_implicit_VR = True, False
+        write_dataset(buffer, header)
+        buffer.seek(0)
+        return cls(read_dataset(buffer, is_implicit_VR=False, is_little_endian=True))
+
+    def instance(self) -> Dataset:
+        """A new data set with the common attributes; what is set in it must have one VR only."""
+        made = Dataset(dict(self.encoded.items()))
+        made.set_original_encoding(False, True, convert_encodings("ISO_IR 192"))
+        return made
 
 
 def place_slice(header: Dataset, volume: Volume, k: int, *, number: int) -> None:

@@ -10,7 +10,7 @@ from lymphoma.simulation import VirtualPatient
 from pydicom import Dataset
 from pydicom.uid import CTImageStorage
 
-from nodal.dicom.write_common import StudyFrame, common_header, place_slice, virtual_uid
+from nodal.dicom.write_common import SeriesTemplate, StudyFrame, common_header, place_slice, virtual_uid
 
 __all__ = ["ct_instances"]
 
@@ -19,16 +19,15 @@ _OFFSET = 1024
 
 def ct_instances(patient: VirtualPatient, frame: StudyFrame) -> Iterator[Dataset]:
     """The instances, head first; 12 bits, Rescale Intercept -1024."""
-    header = _series_header(patient, frame)
+    template = SeriesTemplate.of(_series_header(patient, frame))
     values = patient.ct_hu.array
     for number, k in enumerate(reversed(range(values.shape[0])), start=1):
-        instance = Dataset()
-        instance.update(header)
+        instance = template.instance()
         instance.SOPInstanceUID = virtual_uid(frame.identity, "CT", str(number))
         place_slice(instance, patient.ct_hu, k, number=number)
         instance.BitsStored, instance.HighBit, instance.PixelRepresentation = 12, 11, 0
         stored = np.clip(values[k].astype(np.int32) + _OFFSET, 0, 4095).astype("<u2")
-        instance.PixelData = stored.tobytes()
+        instance.add_new("PixelData", "OW", stored.tobytes())
         yield instance
 
 
@@ -45,6 +44,7 @@ def _series_header(patient: VirtualPatient, frame: StudyFrame) -> Dataset:
         setattr(header, f"{name}Time", acquired.strftime("%H%M%S"))
     header.SeriesDescription = "Virtual CT low dose"
     header.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
+    header.PatientPosition = "HFS"
     header.AcquisitionNumber = 1
     header.KVP = "120"
     header.XRayTubeCurrent = "60"

@@ -13,7 +13,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import PositronEmissionTomographyImageStorage
 from pydicom.valuerep import DSfloat
 
-from nodal.dicom.write_common import StudyFrame, code, common_header, place_slice, virtual_uid
+from nodal.dicom.write_common import SeriesTemplate, StudyFrame, code, common_header, place_slice, virtual_uid
 
 __all__ = ["HALF_LIFE_S", "becquerel_per_suv", "pet_instances"]
 
@@ -36,13 +36,12 @@ def pet_instances(patient: VirtualPatient, frame: StudyFrame, *, per_slice_slope
         per_slice_slope: each slice has its own Rescale Slope that fills 15 bits, as one maker's scanners write; else
             one slope holds for the series.
     """
-    header = _series_header(patient, frame)
+    template = SeriesTemplate.of(_series_header(patient, frame))
     values = patient.pet_suv.array * np.float32(becquerel_per_suv(patient, frame))
     common_slope = _slope(values)
     slices = values.shape[0]
     for number, k in enumerate(reversed(range(slices)), start=1):
-        instance = Dataset()
-        instance.update(header)
+        instance = template.instance()
         instance.SOPInstanceUID = virtual_uid(frame.identity, "PT", str(number))
         instance.ImageIndex = number
         place_slice(instance, patient.pet_suv, k, number=number)
@@ -51,8 +50,7 @@ def pet_instances(patient: VirtualPatient, frame: StudyFrame, *, per_slice_slope
         instance.RescaleIntercept, instance.RescaleSlope = "0", slope
         instance.BitsStored, instance.HighBit, instance.PixelRepresentation = 16, 15, 1
         stored = np.rint(values[k] / np.float64(slope)).astype("<i2")
-        instance.SmallestImagePixelValue, instance.LargestImagePixelValue = int(stored.min()), int(stored.max())
-        instance.PixelData = stored.tobytes()
+        instance.add_new("PixelData", "OW", stored.tobytes())
         yield instance
 
 
@@ -96,12 +94,11 @@ def _series_header(patient: VirtualPatient, frame: StudyFrame) -> Dataset:
     header.CorrectedImage = ["NORM", "DTIM", "ATTN", "SCAT", "DECY", "RAN"]
     header.DecayCorrection = "START"
     header.RandomsCorrectionMethod = "DLYD"
-    header.AttenuationCorrectionMethod = "none needed: simulated"
-    header.ScatterCorrectionMethod = "none needed: simulated"
+    header.AttenuationCorrectionMethod = "measured, CT (simulated)"
+    header.ScatterCorrectionMethod = "model-based (simulated)"
     header.ReconstructionMethod = f"simulated, PSF {patient.plan.psf_fwhm_mm:g} mm"
     header.CollimatorType = "NONE"
     header.AcquisitionNumber = 1
-    header.EnergyWindowRangeSequence = Sequence([])
     orientation = code("102538003", "SCT", "recumbent")
     orientation.PatientOrientationModifierCodeSequence = Sequence([code("40199007", "SCT", "supine")])
     header.PatientOrientationCodeSequence = Sequence([orientation])
