@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 
+import pydicom
 import structlog
 
 __all__ = ["log_to_stderr"]
@@ -23,5 +24,7 @@ def log_to_stderr(level: int = logging.INFO) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+    # pydicom would quote a malformed value in a warning, and a name is such a value; what matters is checked where used
+    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
     for name in ("pynetdicom", "pydicom", "highdicom", "httpx", "dbos"):
         logging.getLogger(name).setLevel(logging.ERROR)
