@@ -30,6 +30,7 @@ from pathlib import Path
 import structlog
 from pydicom import Dataset
 from pydicom.filereader import read_dataset
+from pydicom.tag import BaseTag
 from pydicom.uid import UID
 
 from nodal.errors import Code, Failed, Refused
@@ -42,7 +43,7 @@ UID_PATTERN = re.compile(r"[0-9]+(\.[0-9]+)*")  # PS3.5 section 9; also what is 
 UID_LENGTH = 64
 SERIES_INSTANCE_UID = 0x0020000E
 HEAD_TAGS = [0x00080016, 0x00080018, 0x0020000D, SERIES_INSTANCE_UID]
-INFLATED_HEAD_BYTES = 4 << 20  # of a deflated data set, read for its UIDs
+HEAD_BYTES = 1 << 20  # in which the UIDs must stand, inflated; what a hostile data set can make the node read
 FLOOR_BYTES = 2 << 30  # free space below which nothing more is taken in
 ROOM_ASKED_EVERY_S = 1.0
 
@@ -315,15 +316,21 @@ def _iso(seconds: float) -> str:
 def _head(received: Received) -> Dataset | None:
     """The UIDs of a data set, read no further than the Series Instance UID; None where that cannot be."""
     syntax, data = received.transfer_syntax, received.data
+    last = -1
+
+    def past_the_uids(tag: BaseTag, _vr: str | None, _length: int) -> bool:
+        nonlocal last
+        if tag <= last:
+            raise ValueError("elements must ascend (PS3.5 section 7.1)")
+        last = int(tag)
+        return bool(tag > SERIES_INSTANCE_UID)
+
     try:
         if syntax.is_deflated:
-            data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, INFLATED_HEAD_BYTES)
+            data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, HEAD_BYTES)
+        stream = BytesIO(data if len(data) <= HEAD_BYTES else data[:HEAD_BYTES])
         return read_dataset(
-            BytesIO(data),
-            syntax.is_implicit_VR,
-            syntax.is_little_endian,
-            stop_when=lambda tag, _vr, _length: tag > SERIES_INSTANCE_UID,
-            specific_tags=HEAD_TAGS,
+            stream, syntax.is_implicit_VR, syntax.is_little_endian, stop_when=past_the_uids, specific_tags=HEAD_TAGS
         )
     except (ValueError, EOFError, OSError, KeyError, AttributeError, NotImplementedError, zlib.error):
         return None

@@ -33,10 +33,15 @@ _NEEDED = [
 
 @dataclass
 class _Waiting:
-    """A study that is not handed on yet. ``judged`` is the arrival time at which its headers were last looked at."""
+    """A study that is not handed on yet; one more instance makes it a new one.
+
+    Attributes:
+        whole: whether its headers declare that all is there; None before they were looked at.
+        not_before: after a failure, when to try again.
+    """
 
     last_arrival: float
-    judged: float | None = None
+    whole: bool | None = None
     not_before: float = 0.0
 
 
@@ -119,11 +124,11 @@ class StudyWatch:
             return False
         if idle_s >= self._quiet_period_s:
             return True
-        if idle_s < self._grace_s or waiting.judged == waiting.last_arrival:
+        if idle_s < self._grace_s:
             return False
-        waiting.judged = waiting.last_arrival
-        study = self._spool.study(uid)
-        return study is not None and has_all_declared(study.folder)
+        if waiting.whole is None:
+            waiting.whole = has_all_declared(self._spool.folder / uid)
+        return waiting.whole
 
     def _hand_on(self, uid: str, waiting: _Waiting, now: float) -> bool:
         study = self._spool.study(uid)

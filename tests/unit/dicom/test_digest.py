@@ -141,15 +141,20 @@ def test_text_moved_into_another_element_is_another_instance(tmp_path: Path) -> 
 
 
 def test_a_study_by_its_selected_instances_only(tmp_path: Path, real_data: Path) -> None:
-    original = real_data / "sts/STS_002"
-    selection = select(read_study(original), settings=Settings())
-    copy = tmp_path / "copy"
-    copy.mkdir()
-    for number, path in enumerate([*selection.ct.paths, *selection.pet.paths]):
-        image = dcmread(path)
-        image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        image.save_as(copy / f"{number}", enforce_file_format=True)
-    again = select(read_study(copy), settings=Settings())  # without the contours, in another order of files
+    sts, first, second = real_data / "sts/STS_002", tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        folder.mkdir()
+    for modality in ("PET", "CT"):
+        for number, path in enumerate(sorted((sts / modality / "image").iterdir())[10:15]):
+            image = dcmread(path)
+            image.NumberOfSlices = 5
+            image.save_as(first / f"{modality}{number}")
+            image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+            image.save_as(second / f"{9 - number}{modality}", enforce_file_format=True)
+    shutil.copy(sts / "PET/mask/RS.dcm", second)
+
+    selection = select(read_study(first), settings=Settings())
+    again = select(read_study(second), settings=Settings())
     assert study_digest(again) == study_digest(selection)
 
     fewer = replace(again.ct, paths=again.ct.paths[1:], headers=again.ct.headers[1:])
