@@ -14,7 +14,7 @@ pytestmark = pytest.mark.unit
 TOLERANCE_MM = 1.5
 
 
-@pytest.mark.parametrize("shift_mm", [(0, 0, 0), (12, 0, 0), (0, -9, 0), (0, 0, 6), (3, 4, 5), (-20, 10, 7)])
+@pytest.mark.parametrize("shift_mm", [(0, 0, 0), (12, 0, 0), (3, 4, 5), (-20, 10, 7)])
 def test_a_known_shift(shift_mm):
     read = pet_ct_shift_mm(*pet_ct(shift_mm, couch=True))
     assert read == pytest.approx(np.linalg.norm(shift_mm), abs=TOLERANCE_MM)
