@@ -30,7 +30,6 @@ from pathlib import Path
 import structlog
 from pydicom import Dataset
 from pydicom.filereader import read_dataset
-from pydicom.tag import BaseTag
 from pydicom.uid import UID
 
 from nodal.errors import Code, Failed, Refused
@@ -316,21 +315,16 @@ def _iso(seconds: float) -> str:
 def _head(received: Received) -> Dataset | None:
     """The UIDs of a data set, read no further than the Series Instance UID; None where that cannot be."""
     syntax, data = received.transfer_syntax, received.data
-    last = -1
-
-    def past_the_uids(tag: BaseTag, _vr: str | None, _length: int) -> bool:
-        nonlocal last
-        if tag <= last:
-            raise ValueError("elements must ascend (PS3.5 section 7.1)")
-        last = int(tag)
-        return bool(tag > SERIES_INSTANCE_UID)
-
     try:
         if syntax.is_deflated:
             data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, HEAD_BYTES)
         stream = BytesIO(data if len(data) <= HEAD_BYTES else data[:HEAD_BYTES])
         return read_dataset(
-            stream, syntax.is_implicit_VR, syntax.is_little_endian, stop_when=past_the_uids, specific_tags=HEAD_TAGS
+            stream,
+            syntax.is_implicit_VR,
+            syntax.is_little_endian,
+            stop_when=lambda tag, _vr, _length: tag > SERIES_INSTANCE_UID,
+            specific_tags=HEAD_TAGS,
         )
     except (ValueError, EOFError, OSError, KeyError, AttributeError, NotImplementedError, zlib.error):
         return None
