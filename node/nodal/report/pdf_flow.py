@@ -68,7 +68,7 @@ class Flow:
 
     def heading(self, text: str, needed: float = 40.0) -> None:
         """A section's title, kept together with ``needed`` points of what follows."""
-        self.ensure(needed + 18)
+        self.ensure(needed + 26)
         self.document.text(LEFT, self.y + 9, text, 9.6, bold=True, colour=ACCENT)
         self.document.rule(LEFT, self.y + 14, RIGHT, self.y + 14, colour=ACCENT, width=0.6)
         self.y += 24

@@ -149,7 +149,7 @@ def patient(header: Dataset, findings: Findings) -> Patient:
         ("Study", text("StudyDescription")),
     )
     shown = tuple((label, value or UNKNOWN) for label, value in fields)
-    return Patient(names, shown, (names[0], f"{shown[0][1]} · {date(text('StudyDate')) or UNKNOWN}"))
+    return Patient(names, shown, (names[0], f"{date(text('StudyDate')) or UNKNOWN} · {shown[0][1]}"))
 
 
 def _clock(text: str) -> str:
