@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -257,8 +258,8 @@ def test_a_rerun_takes_over_what_earlier_stages_left(node: Node) -> None:
     assert second.job_id == first.job_id[:-1] + "1"
     node.reach(second.job_id, "done")
     stages = [line for line in begun(node, since) if "deliver" not in line]
-    # the loaded volumes of a finished job are gone: load runs again, what lies before and after it does not
-    assert stages == ["begin load", "begin prognosis", "begin encode"]
+    # images and volumes of a finished job are gone: fetched, found to be the same and loaded; the maps are taken over
+    assert stages == [f"begin {place}" for place in ("fetch", "admit", "load", "prognosis", "encode")]
     assert node.service.job(first.job_id).state == "superseded"
     request = node.context.workspace(second.job_id).request()
     assert (request.from_stage, request.predecessor) == (Stage.PROGNOSIS, first.job_id)
@@ -376,3 +377,14 @@ def test_every_end_is_in_the_audit_trail(node: Node) -> None:
     actions = node.wait(ended)
     assert actions[0] == "study_selected"
     assert actions.count("stage_begun") == 6
+
+
+def test_what_the_engine_forgot_is_not_done_again(node: Node) -> None:
+    source = node.study()
+    first = node.job_of(source, "done")
+    node.wait(lambda: True if node.engine.forget(datetime.now(UTC) + timedelta(seconds=1)) else None)
+    since = len(node.pipeline.runs())
+    assert node.submit(source).job_id == first.job_id
+    time.sleep(0.3)
+    assert begun(node, since) == ["begin fetch", "begin admit"]
+    assert node.service.job(first.job_id) == first
