@@ -1,5 +1,6 @@
 # The README's two commands are `make demo` and `make test`; every target does its own set-up first.
 PYTHON := .venv/bin/python
+export PYTHONDONTWRITEBYTECODE =
 .PHONY: demo test test-unit serve lint bench setup clean help
 
 help:  ## this list
