@@ -5,70 +5,16 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
-from nodal.jobs.model import JobView
-from nodal.jobs.registry import Registry
 
-from tests.unit.jobs import fake_node
-from tests.unit.jobs.fake import FakePipeline, fake_study
+from tests.unit.jobs.fake_node import FakeNode
 
 pytestmark = [pytest.mark.kill, pytest.mark.e2e]
 
 PLACES = ["fetch", "admit", "select", "load", "segment", "anatomy", "prognosis", "encode", "deliver seg", "deliver sr"]
 STAGES = ["select", "load", "segment", "anatomy", "prognosis", "encode"]
-LIMIT_S = 120.0
-
-
-class FakeNode:
-    """A node process that is started again whenever it dies."""
-
-    def __init__(self, folder: Path, recovery_attempts: int = 5) -> None:
-        self.folder = folder
-        self.pipeline = FakePipeline(folder / "control")
-        self.registry = Registry.in_folder(folder / "state")
-        self.deaths = 0
-        self._recovery_attempts = recovery_attempts
-        self._process: BaseProcess | None = None
-
-    def submit(self, name: str, study: str) -> None:
-        """Hands a study over; the file ``ready`` comes last and whole."""
-        fake_study(self.folder / "studies" / name / "study", study)
-        (self.folder / "studies" / name / "ready").touch()
-
-    def keep_alive(self) -> None:
-        """Starts the process if it is dead."""
-        if self._process is not None and self._process.is_alive():
-            return
-        self.deaths += self._process is not None
-        self._process = fake_node.start(self.folder, self._recovery_attempts)
-
-    def until(self, ended: Callable[[], bool]) -> None:
-        """Keeps the node alive until something is so."""
-        deadline = time.monotonic() + LIMIT_S
-        while not ended():
-            if time.monotonic() > deadline:
-                raise TimeoutError((self.folder / "log").read_text()[-2000:])
-            self.keep_alive()
-            time.sleep(0.05)
-
-    def kill(self) -> None:
-        """kill -9, from outside."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.join()
-
-    def jobs(self) -> list[JobView]:
-        return self.registry.jobs.views()
-
-    def __enter__(self) -> FakeNode:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.kill()
 
 
 def test_killed_at_every_place_each_finished_stage_ran_once(tmp_path: Path) -> None:

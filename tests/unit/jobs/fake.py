@@ -71,6 +71,7 @@ class FakePipeline:
         time.sleep(orders.get(f"sleep {where}", orders.get("sleep", 0)))
         if kills := orders.get(f"kill {where}", 0):
             self.order(**{f"kill {where}": kills - 1})
+            self._note(f"killed {where}")
             os.kill(os.getpid(), signal.SIGKILL)
         match orders.get(f"raise {where}"):
             case "refused":

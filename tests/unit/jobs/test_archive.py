@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import httpx
 import pytest
-
 from nodal.delivery import Parcel
 from nodal.intake.orthanc import OrthancSource
 from nodal.jobs.archive import OrthancArchive
