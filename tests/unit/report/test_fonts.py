@@ -58,8 +58,8 @@ def test_names_are_drawn_whole(typesetter: Typesetter, name: str, bold: bool) ->
 
 @needs_noto
 def test_no_character_becomes_an_empty_box(typesetter: Typesetter) -> None:
-    # One in thirty of all code points, the same ones each time: assigned, unassigned, private, surrogates.
-    points = random.Random(3).sample(range(0x20, 0x30000), 6500)
+    # One in seventy-five of all code points, the same ones each time: assigned, unassigned, private, surrogates.
+    points = random.Random(3).sample(range(0x20, 0x30000), 2600)
     for point in points:
         line = typesetter.line(f"a{chr(point)}b")
         assert 0 not in glyph_ids(line), f"U+{point:04X} as {line.text!r}"
