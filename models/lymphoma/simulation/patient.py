@@ -96,7 +96,7 @@ def _grid(
         top, bottom = (middle + sign * protocol.axial_extent_mm / 2 for sign in (1, -1))
     slices = int(np.ceil((top - bottom) / spacing[2]))
     half = (matrix - 1) / 2
-    first = (-half * spacing[0], -half * spacing[1], bottom + spacing[2] / 2)
+    first = (-half * spacing[0], -half * spacing[1], round(float(bottom), 1) + spacing[2] / 2)
     return Grid((slices, matrix, matrix), spacing, first)
 
 

@@ -93,10 +93,12 @@ def _write_series(instances: Iterator[Dataset], folder: Path) -> tuple[Path, ...
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.dcm"):
         old.unlink()
-    paths = []
+    paths, meta = [], None
     for number, instance in enumerate(instances, start=1):
         path = folder / f"{number:04d}.dcm"
-        instance.file_meta = file_meta(instance)
+        meta = meta or file_meta(instance)
+        meta.MediaStorageSOPInstanceUID = instance.SOPInstanceUID
+        instance.file_meta = meta
         instance.save_as(path, enforce_file_format=True)
         paths.append(path)
     return tuple(paths)

@@ -18,6 +18,7 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.filereader import read_dataset
 from pydicom.filewriter import write_dataset
 from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.valuerep import format_number_as_ds
 
 from nodal import __version__
 
@@ -154,15 +155,20 @@ def place_slice(header: Dataset, volume: Volume, k: int, *, number: int) -> None
     rows, columns = volume.array.shape[1:]
     corner = volume.points_mm((k, 0, 0))
     header.InstanceNumber = number
-    header.ImagePositionPatient = [f"{value:.6g}" if abs(value) < 1e5 else f"{value:.8g}" for value in corner]
+    header.ImagePositionPatient = [_decimal(value) for value in corner]
     header.ImageOrientationPatient = ["1", "0", "0", "0", "1", "0"]
-    header.PixelSpacing = [f"{spacing[1]:.9g}", f"{spacing[0]:.9g}"]
-    header.SliceThickness = f"{spacing[2]:.9g}"
-    header.SliceLocation = f"{corner[2]:.6g}"
+    header.PixelSpacing = [_decimal(spacing[1]), _decimal(spacing[0])]
+    header.SliceThickness = _decimal(spacing[2])
+    header.SliceLocation = _decimal(corner[2])
     header.SamplesPerPixel = 1
     header.PhotometricInterpretation = "MONOCHROME2"
     header.Rows, header.Columns = int(rows), int(columns)
     header.BitsAllocated = 16
+
+
+def _decimal(value: float) -> str:
+    """A DS of at most 16 characters, in steps of 0.1 nm so that sums of floats read as what they mean."""
+    return str(format_number_as_ds(round(float(value), 7)))
 
 
 def file_meta(header: Dataset) -> FileMetaDataset:
