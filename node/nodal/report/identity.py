@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import io
 
-from pydicom import Dataset, dcmwrite
-from pydicom.charset import default_encoding
+from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
-from pydicom.valuerep import VR
 
 from nodal.findings import Findings
 from nodal.report import codes
 from nodal.report.canonical import inputs_digest
 from nodal.report.context import choose_character_set, patient_context, virtual_marks
+from nodal.report.encoding import encode
 from nodal.report.inputs import ObjectKind, ReportInputs, ResultObject, Target
 from nodal.report.uids import object_uid, series_uid, stable_uid
 
@@ -141,15 +139,6 @@ def adopt(dataset: Dataset, inputs: ReportInputs, target: Target, kind: ObjectKi
     return dataset
 
 
-def _spare_items(dataset: Dataset) -> None:
-    """Says of every item that its elements have their final VR, so that the writer does not walk it once per level."""
-    for element in dataset:
-        if element.VR == VR.SQ:
-            for item in element.value:
-                item.set_original_encoding(False, True, default_encoding)
-                _spare_items(item)
-
-
 def finish(dataset: Dataset, kind: ObjectKind) -> ResultObject:
     """The data set as the bytes of a Part 10 file; the same data set always gives the same bytes.
 
@@ -160,10 +149,7 @@ def finish(dataset: Dataset, kind: ObjectKind) -> ResultObject:
         dataset.pop("SpecificCharacterSet", None)
     else:
         dataset.SpecificCharacterSet = chosen.split("\\") if "\\" in chosen else chosen
-    _spare_items(dataset)
-    stream = io.BytesIO()
-    dcmwrite(stream, dataset, enforce_file_format=True)
-    data = stream.getvalue()
+    data = encode(dataset)
     return ResultObject(
         kind, str(dataset.SOPClassUID), str(dataset.SOPInstanceUID), data, hashlib.sha256(data).hexdigest()
     )

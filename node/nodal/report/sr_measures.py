@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from highdicom.sr import FindingSite, Measurement
+from functools import lru_cache
+
+from highdicom.sr import CodedConcept, FindingSite, Measurement
 from pydicom.sr.coding import Code
 
 from nodal.findings import Findings, Lesion
 from nodal.report import codes
 
 __all__ = ["lesion_measurements", "patient_measurements", "quality_measurements"]
+
+
+@lru_cache(maxsize=64)
+def _concept(code: Code) -> CodedConcept:
+    """The code as an item, made once: a report names the same few concepts hundreds of times."""
+    return CodedConcept.from_code(code)
 
 
 def _number(
@@ -18,7 +26,15 @@ def _number(
     if value is None:
         return []
     sites = [FindingSite(site)] if site else None
-    return [Measurement(name=name, value=value, unit=unit, derivation=derivation, finding_sites=sites)]
+    return [
+        Measurement(
+            name=_concept(name),
+            value=value,
+            unit=_concept(unit),
+            derivation=_concept(derivation) if derivation else None,
+            finding_sites=sites,
+        )
+    ]
 
 
 def lesion_measurements(lesion: Lesion) -> list[Measurement]:
