@@ -20,12 +20,6 @@ from weakref import WeakKeyDictionary
 import structlog
 from pydicom import uid
 from pynetdicom import AE, evt
-from pynetdicom._handlers import (
-    standard_dimse_recv_handler,
-    standard_dimse_sent_handler,
-    standard_pdu_recv_handler,
-    standard_pdu_sent_handler,
-)
 from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.dsutils import create_file_meta, encode_file_meta
@@ -36,7 +30,7 @@ from pynetdicom.transport import ThreadedAssociationServer
 
 from nodal.audit import Trail
 from nodal.errors import Code, Failed, Refused
-from nodal.intake.sockets import BulkRequestHandler
+from nodal.intake.acceptor import BulkRequestHandler
 from nodal.intake.spool import Received, Spool
 from nodal.settings import ListenerSettings
 
@@ -265,17 +259,10 @@ def _file_meta_around(sop_class_uid: str, transfer_syntax: str, length: int) -> 
 
 
 class _Server(ThreadedAssociationServer):  # type: ignore[misc]
-    """Answers at once (TCP_NODELAY) and logs nothing of what passes: the standard handlers would."""
+    """Answers at once: TCP_NODELAY."""
 
     daemon_threads = True
     request_queue_size = 64
-
-    def _bind_defaults(self) -> None:
-        super()._bind_defaults()
-        self.unbind(evt.EVT_DIMSE_RECV, standard_dimse_recv_handler)
-        self.unbind(evt.EVT_DIMSE_SENT, standard_dimse_sent_handler)
-        self.unbind(evt.EVT_PDU_RECV, standard_pdu_recv_handler)
-        self.unbind(evt.EVT_PDU_SENT, standard_pdu_sent_handler)
 
     def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
         client, address = super().get_request()

@@ -17,6 +17,7 @@ import json
 import os
 import re
 import shutil
+import struct
 import threading
 import time
 import uuid
@@ -28,8 +29,7 @@ from io import BytesIO
 from pathlib import Path
 
 import structlog
-from pydicom import Dataset
-from pydicom.filereader import read_dataset
+from pydicom.filereader import data_element_generator
 from pydicom.uid import UID
 
 from nodal.errors import Code, Failed, Refused
@@ -40,8 +40,13 @@ log = structlog.get_logger()
 
 UID_PATTERN = re.compile(r"[0-9]+(\.[0-9]+)*")  # PS3.5 section 9; also what is safe as a name of a file
 UID_LENGTH = 64
-SERIES_INSTANCE_UID = 0x0020000E
-HEAD_TAGS = [0x00080016, 0x00080018, 0x0020000D, SERIES_INSTANCE_UID]
+SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID = (
+    0x00080016,
+    0x00080018,
+    0x0020000D,
+    0x0020000E,
+)
+HEAD_TAGS = frozenset({SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID})
 HEAD_BYTES = 1 << 20  # in which the UIDs must stand, inflated; what a hostile data set can make the node read
 FLOOR_BYTES = 2 << 30  # free space below which nothing more is taken in
 ROOM_ASKED_EVERY_S = 1.0
@@ -217,15 +222,12 @@ class Spool:
         head = _head(received)
         if head is None:
             raise Refused(Code.NOT_DICOM, "the data set cannot be read up to its series UID")
-        study, series = str(head.get("StudyInstanceUID") or ""), str(head.get("SeriesInstanceUID") or "")
+        study, series = head.get(STUDY_INSTANCE_UID, ""), head.get(SERIES_INSTANCE_UID, "")
         if not all(_is_uid(uid) for uid in (study, series, received.sop_instance_uid)):
             raise Refused(Code.NOT_DICOM, "the data set lacks a valid study, series or SOP Instance UID")
-        for keyword, asked in (
-            ("SOPClassUID", received.sop_class_uid),
-            ("SOPInstanceUID", received.sop_instance_uid),
-        ):
-            if str(head.get(keyword) or "") != asked:
-                raise Refused(Code.NOT_DICOM, f"the data set's {keyword} is not that of the request")
+        asked = (received.sop_class_uid, received.sop_instance_uid)
+        if (head.get(SOP_CLASS_UID, ""), head.get(SOP_INSTANCE_UID, "")) != asked:
+            raise Refused(Code.NOT_DICOM, "the data set's SOP class or instance UID is not that of the request")
         return study, series
 
     def _series_folder(self, study: str, series: str) -> Path:
@@ -312,21 +314,22 @@ def _iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
-def _head(received: Received) -> Dataset | None:
-    """The UIDs of a data set, read no further than the Series Instance UID; None where that cannot be."""
+def _head(received: Received) -> dict[int, str] | None:
+    """The UIDs of a data set by tag, read no further than the Series Instance UID; None where that cannot be."""
     syntax, data = received.transfer_syntax, received.data
     try:
         if syntax.is_deflated:
             data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, HEAD_BYTES)
-        stream = BytesIO(data if len(data) <= HEAD_BYTES else data[:HEAD_BYTES])
-        return read_dataset(
-            stream,
+        elements = data_element_generator(
+            BytesIO(data if len(data) <= HEAD_BYTES else data[:HEAD_BYTES]),
             syntax.is_implicit_VR,
             syntax.is_little_endian,
-            stop_when=lambda tag, _vr, _length: tag > SERIES_INSTANCE_UID,
-            specific_tags=HEAD_TAGS,
+            stop_when=lambda tag, _vr, _length: int.__gt__(tag, SERIES_INSTANCE_UID),
+            specific_tags=list(HEAD_TAGS),
         )
-    except (ValueError, EOFError, OSError, KeyError, AttributeError, NotImplementedError, zlib.error):
+        values = {int(element.tag): element.value for element in elements if element.tag in HEAD_TAGS}
+        return {tag: value.decode("ascii").rstrip("\0 ") for tag, value in values.items() if isinstance(value, bytes)}
+    except (ValueError, EOFError, OSError, KeyError, AttributeError, NotImplementedError, struct.error, zlib.error):
         return None
 
 
