@@ -13,6 +13,7 @@ needs=(
     "/usr/bin/storescu:dcmtk"
     "/usr/bin/dciodvfy:dicom3tools"
     "/usr/bin/pdftotext:poppler-utils"
+    "/usr/bin/chromium:chromium"
     "/usr/share/fonts/truetype/noto/NotoSans-Regular.ttf:fonts-noto-core"
     "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc:fonts-noto-cjk"
 )

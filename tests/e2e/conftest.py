@@ -17,7 +17,7 @@ StartOrthanc = Callable[..., OrthancServer]
 def start_orthanc(tmp_path: Path) -> Iterator[StartOrthanc]:
     """Starts an Orthanc with the given fields of :class:`OrthancServer`; what still runs at the end is killed."""
     if orthanc_executable() is None:
-        pytest.skip("Orthanc is not installed")
+        pytest.fail("Orthanc is not installed: run make setup, or name one in NODAL_ORTHANC")
     started: list[OrthancServer] = []
 
     def start(name: str = "orthanc", **fields: Any) -> OrthancServer:
