@@ -86,10 +86,15 @@ class StageSteps:
             self.stopped(job_id)
             return []
         workspace, registry = self._context.workspace(job_id), self._context.registry
-        objects = self._context.pipeline.planned(workspace)
+        try:
+            objects = self._context.pipeline.planned(workspace)
+            summary = self._context.pipeline.summary(workspace)
+        except Exception as error:  # noqa: BLE001 - the job is failed and recorded
+            self._broken(job_id, round_, "planning the delivery", error)
+            return []
         registry.deliveries.plan(job_id, objects)
         registry.memory.note_own(job_id, ((entry.sop_instance_uid, entry.sha256) for entry in objects))
-        self._jobs.summarise(job_id, self._context.pipeline.summary(workspace))
+        self._jobs.summarise(job_id, summary)
         review = self._context.delivery.release == "after_review"
         to: JobState = "awaiting_review" if review else "delivering"
         if self._jobs.move(job_id, to, out_of=UNFINISHED, round_=round_, stage=Stage.DELIVER):

@@ -148,7 +148,8 @@ def open_database(url: str) -> sa.Engine:
 
     SQLite runs in WAL mode, so that a page that reads never waits for a job that writes.
     """
-    engine = sa.create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+    # an error shall not quote the values of a row: a patient's key may be among them
+    engine = sa.create_engine(url, pool_pre_ping=not url.startswith("sqlite"), hide_parameters=True)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
     metadata.create_all(engine)

@@ -31,8 +31,8 @@ class Node:
     """An engine with its service, and what tests ask of them."""
 
     def __init__(self, folder: Path) -> None:
-        # waits of 0.05, 0.1, 0.2, 0.4 s; more than 1.08 s in all is too long
-        self.context: JobContext = fake_context(folder, give_up_after_h=0.0003)
+        # waits of 0.05, 0.1, 0.2 s; a fourth of 0.4 s would pass 0.72 s in all
+        self.context: JobContext = fake_context(folder, give_up_after_h=0.0002)
         self.settings = Settings(state_dir=self.context.state_dir)
         self.engine = Engine(self.context, options=EngineOptions(poll_s=0.05, sweep_s=0.3))
         self.service = NodeService(self.settings, self.context.registry, self.context.trail, self.engine)
@@ -213,7 +213,7 @@ def test_a_destination_that_is_down_gets_it_when_it_is_back(node: Node) -> None:
 def test_a_parked_job_is_sent_again_by_retry_and_nothing_is_computed_again(node: Node) -> None:
     node.pipeline.order(down=["pacs"])
     view = node.job_of(node.study(), "parked")
-    assert view.deliveries[0].attempts == 5
+    assert view.deliveries[0].attempts == 4
     node.pipeline.order(down=[])
     since = len(node.pipeline.runs())
     assert node.service.retry(view.job_id).state in ("delivering", "done")

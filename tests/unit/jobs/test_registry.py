@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from nodal.jobs.model import JobRequest, Stage, StudySource
 from nodal.jobs.registry import Registry
 from nodal.jobs.results import StoredObject
 from nodal.study import ClinicalRecord
+from sqlalchemy.exc import OperationalError
 
 pytestmark = pytest.mark.unit
 
@@ -188,3 +190,12 @@ def test_a_second_holder_sees_what_the_first_wrote(registry: Registry, tmp_path:
     assert beside.jobs.of_orthanc("orthanc-id") == "a-r0"
     assert beside.jobs.of_patient("~1") == ["a-r0"]
     assert beside.jobs.counts() == {"queued": 1}
+
+
+def test_an_error_of_the_database_quotes_no_patient(registry: Registry, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "registry.sqlite") as other:
+        other.execute("DROP TABLE clinical_records")
+    other.close()
+    with pytest.raises(OperationalError) as caught:
+        registry.memory.clinical("HOSP~PATIENT-4711")
+    assert "PATIENT-4711" not in str(caught.value)

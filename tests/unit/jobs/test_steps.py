@@ -273,3 +273,16 @@ def test_a_fault_of_our_own_in_delivery_is_tried_again_and_tells_no_name(tmp_pat
     view = context.registry.jobs.view(job_id)
     assert {(d.state, d.code) for d in view.deliveries} == {("retry", "INTERNAL")}
     assert "DOE" not in str(view)
+
+
+def test_objects_that_cannot_be_listed_fail_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    context = fake_context(tmp_path)
+    job_id = str(enter(context, fake_study(tmp_path / "study")))
+
+    def torn(workspace: object) -> None:
+        raise ValueError("DOE^JANE")
+
+    monkeypatch.setattr(context.pipeline, "planned", torn)
+    assert compute(context, job_id) == []
+    view = context.registry.jobs.view(job_id)
+    assert (view.state, view.message) == ("failed", "an unexpected fault (ValueError) in planning the delivery")
