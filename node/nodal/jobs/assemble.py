@@ -139,8 +139,6 @@ def _quality(
     shift = pet_ct_shift_mm(suv, ct_hu)
     if shift is not None and shift > SHIFT_LIMIT_MM:
         flags.append(Flag("PET_CT_SHIFT", f"PET and CT body outlines are {shift:.0f} mm apart"))
-    if anatomy.organs is None:
-        flags.append(Flag(Code.NO_ANATOMY, "physiological uptake not removed: no organ map was available"))
     if seen.field_of_view == "partial":
         flags.append(Flag(Code.FOV_PARTIAL, "; ".join(seen.reasons) or "limited field of view"))
     return Quality(
@@ -174,7 +172,10 @@ def findings(
     Args:
         header: a PET instance, for what DICOM itself says of the patient.
     """
-    flags = (*(Flag(code, sentence) for code, sentence in selection.warnings), *measured.quality.flags)
+    said = [*(Flag(code, sentence) for code, sentence in selection.warnings), *measured.quality.flags]
+    if segmentation.anatomy_engine == "none" and segmentation.method != "reference":
+        said.append(Flag(Code.NO_ANATOMY, "physiological uptake not removed: no organ map was available"))
+    flags = {flag.code: flag for flag in reversed(said)}  # the first to say it has the word
     instants = (loaded.latest_instant, clinical.entered_at, segmentation.reference_instant)
     record = _with_dicom(clinical, header)
     return Findings(
@@ -184,7 +185,7 @@ def findings(
         ct_series_instance_uid=selection.ct.series_instance_uid,
         series=selection.series,
         suv=loaded.suv,
-        quality=replace(measured.quality, flags=flags),
+        quality=replace(measured.quality, flags=tuple(reversed(flags.values()))),
         virtual=selection.virtual,
         baseline=selection.baseline,
         lesions=measured.lesions,
