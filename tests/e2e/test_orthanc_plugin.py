@@ -312,13 +312,12 @@ def rendered(address: str, profile: Path) -> str:
         "--virtual-time-budget=4000",
         "--dump-dom",
     ]
-    assert CHROMIUM is not None
+    assert CHROMIUM is not None, "Chromium is not installed: make setup"
     command = [CHROMIUM, *flags, f"--user-data-dir={profile}", address]
     return subprocess.run(command, capture_output=True, text=True, timeout=90, check=True).stdout
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
 class TestInABrowser:
     @pytest.fixture
     def orthanc(self, start_orthanc: StartOrthanc, behind: NodeAtPort) -> OrthancServer:
