@@ -71,7 +71,7 @@ def sources(tmp_path: Path, real_data: Path) -> list[Path]:
 @pytest.mark.parametrize("how", CONVERTED)
 def test_the_same_after_dcmtk_has_rewritten_it(how: str, sources: list[Path], tmp_path: Path) -> None:
     if shutil.which(CONVERTED[how][0]) is None:
-        pytest.skip("DCMTK is not installed")
+        pytest.fail("DCMTK is not installed: make setup")
     for number, source in enumerate(sources):
         out = tmp_path / f"{number}.dcm"
         subprocess.run([*CONVERTED[how], source, out], check=True, capture_output=True)

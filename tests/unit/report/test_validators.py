@@ -45,7 +45,7 @@ def tool(name: str) -> str:
     """The path of a tool of the machine or of the virtual environment."""
     found = shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
     if found is None:
-        pytest.skip(f"{name} is not installed")
+        pytest.fail(f"{name} is not installed: make setup")
     return found
 
 
