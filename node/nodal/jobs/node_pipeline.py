@@ -97,28 +97,29 @@ class NodePipeline:
                 yield from self._send(workspace, self._archive, objects)
             return
         to = next(known for known in self._context.settings.destinations if known.name == destination)
-        sender = sender_for(to, self._calling_ae_title())
-        answers = list(self._send(workspace, sender, objects))
-        yield from answers
-        rejected = [entry.kind for entry, outcome in answers if outcome.context_rejected]
-        yield from self._fall_back(workspace, to, sender, rejected)
+        sender, profile = sender_for(to, self._calling_ae_title()), to.profile
+        rejected: list[tuple[StoredObject, Outcome]] = []
+        while objects:
+            answers = list(self._send(workspace, sender, objects))
+            yield from (answer for answer in answers if not answer[1].context_rejected)
+            refused = [answer for answer in answers if answer[1].context_rejected]
+            rejected += refused
+            changed = _next_profile(profile, [entry.kind for entry, _ in refused])
+            objects = self._instead(workspace, to, profile, changed) if changed else ()
+            profile = changed or profile
+        yield from rejected  # last: until all that stands in for them is sent, the delivery is not over
 
-    def _fall_back(
-        self, workspace: Workspace, to: Destination, sender: Sender, rejected: Sequence[ObjectKind]
-    ) -> Iterator[tuple[StoredObject, Outcome]]:
-        profile = to.profile
-        while changed := _next_profile(profile, rejected):
-            inputs = report_inputs(workspace)
-            known = {result.sop_instance_uid for result in build(inputs, Target(profile, to.accepts))}
-            fresh = [
-                self._context.store.put(result, to.name)
-                for result in build(inputs, Target(changed, to.accepts))
-                if result.sop_instance_uid not in known
-            ]
-            answers = list(self._send(workspace, sender, fresh))
-            yield from answers
-            rejected = [entry.kind for entry, outcome in answers if outcome.context_rejected]
-            profile = changed
+    def _instead(
+        self, workspace: Workspace, to: Destination, profile: Profile, changed: Profile
+    ) -> Sequence[StoredObject]:
+        """The objects of the changed profile that the earlier one did not have."""
+        inputs = report_inputs(workspace)
+        known = {result.sop_instance_uid for result in build(inputs, Target(profile, to.accepts))}
+        return [
+            self._context.store.put(result, to.name)
+            for result in build(inputs, Target(changed, to.accepts))
+            if result.sop_instance_uid not in known
+        ]
 
     def _send(
         self, workspace: Workspace, sender: Sender, objects: Sequence[StoredObject]
