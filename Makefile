@@ -16,10 +16,10 @@ serve: setup  ## as demo, then stays up until Ctrl-C
 	@$(PYTHON) -m tests.demo --stay
 
 test: setup  ## the whole suite
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m pytest -n 2 --dist worksteal
 
 test-unit: setup  ## the quick part, under two minutes
-	@$(PYTHON) -m pytest -m unit
+	@$(PYTHON) -m pytest -n 2 --dist worksteal -m unit
 
 lint: setup  ## ruff, strict types, the rules of the house
 	@$(PYTHON) -m ruff format --check .

@@ -1,15 +1,15 @@
 """``make bench``: every benchmark, one after the other. None of them is a test: they print what they measured.
 
-python -m tests.benchmarks [receive] [pipeline]
+python -m tests.benchmarks [receive] [pipeline] [encode]
 """
 
 from __future__ import annotations
 
 import sys
 
-from tests.benchmarks import pipeline, receive
+from tests.benchmarks import encode, pipeline, receive
 
-BENCHMARKS = {"receive": receive.main, "pipeline": pipeline.main}
+BENCHMARKS = {"receive": receive.main, "pipeline": pipeline.main, "encode": encode.main}
 
 if __name__ == "__main__":
     wanted = sys.argv[1:] or list(BENCHMARKS)

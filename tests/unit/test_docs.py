@@ -16,8 +16,6 @@ from pydantic import BaseModel
 
 from tests.conftest import ROOT
 
-pytestmark = pytest.mark.unit
-
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 BLOCK = re.compile(r"^```(?P<info>[^\n]*)\n(?P<text>.*?)^```", re.MULTILINE | re.DOTALL)
 
@@ -26,6 +24,7 @@ def blocks(page: Path, info: str) -> list[str]:
     return [match["text"] for match in BLOCK.finditer(page.read_text(encoding="utf-8")) if match["info"] == info]
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "bash test")], ids=lambda page: page.name)
 def test_commands_of_a_page_run_in_order(page: Path, tmp_path: Path) -> None:
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
@@ -36,6 +35,7 @@ def test_commands_of_a_page_run_in_order(page: Path, tmp_path: Path) -> None:
         assert done.returncode == 0, f"{command}\n{done.stderr}"
 
 
+@pytest.mark.unit
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "yaml settings")], ids=lambda page: page.name)
 def test_settings_of_a_page_are_valid(page: Path, tmp_path: Path) -> None:
     for number, text in enumerate(blocks(page, "yaml settings")):
@@ -47,6 +47,7 @@ def test_settings_of_a_page_are_valid(page: Path, tmp_path: Path) -> None:
         load_settings(file)
 
 
+@pytest.mark.unit
 def test_every_code_is_explained() -> None:
     listed = re.findall(r"^\| `([A-Z_]+)` \| \S", (ROOT / "docs/reference/codes.md").read_text(), re.MULTILINE)
     assert sorted(listed) == sorted(Code)
@@ -61,16 +62,19 @@ def settings_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
     return keys
 
 
+@pytest.mark.unit
 def test_every_setting_is_listed() -> None:
     listed = re.findall(r"^\| `([a-z_.]+)` \| \S", (ROOT / "docs/reference/settings.md").read_text(), re.MULTILINE)
     assert sorted(listed) == sorted(settings_keys(Settings))
 
 
+@pytest.mark.unit
 def test_the_shipped_settings_are_the_defaults() -> None:
     shipped = load_settings(ROOT / "config/node.yaml").model_dump(exclude={"orthanc"})
     assert shipped == load_settings().model_dump(exclude={"orthanc"})
 
 
+@pytest.mark.unit
 def test_links_between_pages_lead_somewhere() -> None:
     for page in [*PAGES, ROOT / "README.md"]:
         for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text(encoding="utf-8")):

