@@ -13,7 +13,7 @@ import pytest
 from nodal.dicom.write import WrittenStudy
 from nodal.jobs.model import Stage
 
-from tests.demo import MODALITIES, arrived, check, findings_of, results_in, send
+from tests.demo import MODALITIES, arrived, check, findings_of, result_files, results_in, send
 from tests.e2e.conftest import StartOrthanc
 from tests.e2e.node import NodeProcess, wait_for
 from tests.e2e.orthanc import OrthancServer, free_port
@@ -211,3 +211,24 @@ def test_a_refusal_is_visible_and_nothing_is_sent(
     assert results_in(own, study.study_instance_uid) == {}
     through = own.client.get("/nodal/api/jobs", params={"study": study.study_instance_uid})
     assert json.loads(through.text)[0]["code"] == "SUV_MISSING_WEIGHT"
+
+
+def test_a_late_slice_supersedes_and_the_new_report_names_the_old(node: NodeProcess, tmp_path: Path) -> None:
+    from tests.virtual import small_virtual_study
+
+    study = small_virtual_study(tmp_path / "late", seed=4, pet={"NumberOfSlices": None})
+    late = study.pet[-1].rename(tmp_path / "late.dcm")
+    node.start()
+    send(study.dicom, node.dicom_port, "NODAL")
+    first = node.wait_for_state(study.study_instance_uid, *ENDS)
+    (tmp_path / "rest").mkdir()
+    late.rename(tmp_path / "rest/late.dcm")
+    send(tmp_path / "rest", node.dicom_port, "NODAL")
+    wait_for("a second job", lambda: len(node.jobs(study.study_instance_uid)) == 2, 60)
+    second = node.wait_for_state(study.study_instance_uid, *ENDS)
+    assert (first["state"], second["state"]) == ("done", "done")
+    states = {job["job_id"]: job["state"] for job in node.jobs(study.study_instance_uid)}
+    assert states == {first["job_id"]: "superseded", second["job_id"]: "done"}
+    old, new = (result_files(node, job["job_id"])["SR"] for job in (first, second))
+    (replaced,) = new.PredecessorDocumentsSequence[0].ReferencedSeriesSequence[0].ReferencedSOPSequence
+    assert replaced.ReferencedSOPInstanceUID == old.SOPInstanceUID

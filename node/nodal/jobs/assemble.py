@@ -166,6 +166,7 @@ def findings(
     settings_sha256: str,
     started: str,
     stage_seconds: dict[str, float],
+    predecessor_sr_uid: str | None,
 ) -> Findings:
     """Everything known of the study as one object.
 
@@ -197,6 +198,7 @@ def findings(
         content_datetime=max(text[:14] for text in instants if text),
         lesion_map_sha256=lesion_map_sha256,
         settings_sha256=settings_sha256,
+        predecessor_sr_uid=predecessor_sr_uid,
         provenance=Provenance(__version__, f"cpu ({platform.machine()})", started, stage_seconds),
     )
 

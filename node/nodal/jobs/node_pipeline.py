@@ -113,7 +113,7 @@ class NodePipeline:
         self, workspace: Workspace, to: Destination, profile: Profile, changed: Profile
     ) -> Sequence[StoredObject]:
         """The objects of the changed profile that the earlier one did not have."""
-        inputs = report_inputs(workspace)
+        inputs = report_inputs(workspace, to.name)
         known = {result.sop_instance_uid for result in build(inputs, Target(profile, to.accepts))}
         return [
             self._context.store.put(result, to.name)

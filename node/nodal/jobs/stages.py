@@ -43,7 +43,7 @@ from nodal.intake.selection import select
 from nodal.jobs import assemble
 from nodal.jobs.model import Stage
 from nodal.jobs.records import ChosenSeries, Loaded, Measured, SelectionRecord
-from nodal.jobs.results import ResultStore, objects_to_json, targets
+from nodal.jobs.results import OWN_ORTHANC, ResultStore, objects_from_json, objects_to_json, targets
 from nodal.jobs.workspace import Workspace
 from nodal.report.build import build
 from nodal.report.inputs import ReportInputs, ResultObject, Target
@@ -318,16 +318,30 @@ def _prognosis(workspace: Workspace, context: StageContext) -> None:
         settings_sha256=settings_digest(workspace, context.settings),
         started=workspace.read_json("started.json"),
         stage_seconds=workspace.read_json("seconds.json"),
+        predecessor_sr_uid=_replaced_sr_uid(workspace, OWN_ORTHANC),
     )
     workspace.write_text("findings.json", to_json(findings))
 
 
-def report_inputs(workspace: Workspace) -> ReportInputs:
-    """What the result objects of this job are made from."""
+def _replaced_sr_uid(workspace: Workspace, destination: str) -> str | None:
+    """The SR that the nearest predecessor made for a destination."""
+    earlier = workspace.request().predecessor
+    while earlier is not None:
+        older = Workspace(workspace.root.parent / earlier)
+        if older.path("objects.json").exists():
+            objects = objects_from_json(older.read_json("objects.json"))
+            return next((o.sop_instance_uid for o in objects if (o.target, o.kind) == (destination, "sr")), None)
+        earlier = older.request().predecessor if older.path("request.json").exists() else None
+    return None
+
+
+def report_inputs(workspace: Workspace, destination: str) -> ReportInputs:
+    """What the result objects of this job are made from; each destination's SR names the one it replaces there."""
+    findings = from_json(workspace.path("findings.json"))
     suv = Volume.load(workspace.path("pet_suv.nrrd"))
     loaded = Loaded.read(workspace)
     return ReportInputs(
-        from_json(workspace.path("findings.json")),
+        replace(findings, predecessor_sr_uid=_replaced_sr_uid(workspace, destination)),
         suv,
         _lesion_map(workspace, suv),
         _headers(workspace, loaded.pet_files),
@@ -336,13 +350,15 @@ def report_inputs(workspace: Workspace) -> ReportInputs:
 
 
 def _encode(workspace: Workspace, context: StageContext) -> None:
-    inputs = report_inputs(workspace)
-    built: dict[Target, tuple[ResultObject, ...]] = {}
+    inputs = report_inputs(workspace, OWN_ORTHANC)
+    built: dict[tuple[Target, str | None], tuple[ResultObject, ...]] = {}
     stored = []
     for name, target in targets(context.settings).items():
-        if target not in built:
-            built[target] = build(inputs, target)
-        stored += [context.store.put(result, name) for result in built[target]]
+        replaced = _replaced_sr_uid(workspace, name)
+        if (target, replaced) not in built:
+            findings = replace(inputs.findings, predecessor_sr_uid=replaced)
+            built[target, replaced] = build(replace(inputs, findings=findings), target)
+        stored += [context.store.put(result, name) for result in built[target, replaced]]
     workspace.write_json("objects.json", objects_to_json(stored))
 
 
