@@ -92,6 +92,7 @@ stamp=.venv/.nodal-$(cat requirements.lock pyproject.toml "$0" | sha256sum | cut
 if [ ! -e "$stamp" ]; then
     say "setup: creating .venv with the packages of requirements.lock"
     [ -x .venv/bin/python ] || "$python" -m venv .venv
+    .venv/bin/python -m pip install -q --disable-pip-version-check "$(grep '^pip==' requirements.lock)"
     .venv/bin/python -m pip install -q --disable-pip-version-check -r requirements.lock
     .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
     .venv/bin/python -m pip check >&2
