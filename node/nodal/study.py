@@ -32,11 +32,12 @@ class SeriesFiles:
 
 @dataclass(frozen=True)
 class PassedFile:
-    """A file that could not be read, and why."""
+    """A file that could not be read, and why; with its series, where the file still tells it."""
 
     path: Path
     code: Code
     reason: str
+    series_instance_uid: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

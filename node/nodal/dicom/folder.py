@@ -102,7 +102,7 @@ def _read(path: Path) -> Dataset | PassedFile | None:
             path, Code.TRUNCATED_FILE, f"The data set could not be read to its end ({type(fault).__name__})."
         )
     if cut is not None:
-        return PassedFile(path, Code.TRUNCATED_FILE, cut)
+        return PassedFile(path, Code.TRUNCATED_FILE, cut, str(header.get("SeriesInstanceUID", "") or "") or None)
     if missing:
         code = Code.NOT_DICOM if "SOPClassUID" in missing else Code.TRUNCATED_FILE
         return PassedFile(path, code, f"The data set lacks {', '.join(missing)}.")

@@ -19,7 +19,7 @@ from nodal.intake.completeness import Completeness
 from nodal.intake.ct_rules import CtCandidate, CtFault, judge_ct, rank_cts
 from nodal.intake.pet_rules import PetCandidate, PetFault, judge_pet, rank_pets
 from nodal.settings import Settings
-from nodal.study import ClinicalRecord, Selection, SeriesDecision, SeriesFiles, StudyFiles
+from nodal.study import ClinicalRecord, PassedFile, Selection, SeriesDecision, SeriesFiles, StudyFiles
 
 __all__ = ["select"]
 
@@ -74,8 +74,8 @@ def select(
         for s in study.series
     }
     warnings: list[tuple[str, str]] = []
-    pet = _choose_pet(study.series, settings, decisions, warnings)
-    ct = _choose_ct(study.series, pet, decisions, warnings)
+    pet = _choose_pet(study, settings, decisions, warnings)
+    ct = _choose_ct(study, pet, decisions, warnings)
     pet_header, ct_header = pet.series.headers[0], ct.series.headers[0]
     if _patient(pet_header) != _patient(ct_header):
         raise Refused(Code.MIXED_SERIES, "the PET and the CT name different patients under one study UID")
@@ -107,17 +107,22 @@ def _decide(
     decisions[uid] = SeriesDecision(uid, series.modality, used_as, reason)
 
 
-def _refuse_incomplete(what: str, state: Completeness) -> None:
+def _refuse_incomplete(what: str, chosen: SeriesFiles, state: Completeness, unreadable: Sequence[PassedFile]) -> None:
+    """Also when a file is cut short that may be a slice of the series: an end slice leaves no gap behind."""
+    possible = (chosen.series_instance_uid, None)
+    cut = [f for f in unreadable if f.code is Code.TRUNCATED_FILE and f.series_instance_uid in possible]
+    if cut:
+        raise Refused(Code.TRUNCATED_FILE, f"{len(cut)} file(s) of the {what} are cut short: {cut[0].reason}")
     if state.state == "incomplete":
         raise Refused(state.code or Code.SERIES_INCOMPLETE, f"the {what} is not whole: {state.reason}")
 
 
 def _choose_pet(
-    series: Sequence[SeriesFiles], settings: Settings, decisions: Decisions, warnings: list[tuple[str, str]]
+    study: StudyFiles, settings: Settings, decisions: Decisions, warnings: list[tuple[str, str]]
 ) -> PetCandidate:
     candidates: list[PetCandidate] = []
     faults: list[PetFault] = []
-    for one in (s for s in series if s.modality == "PT"):
+    for one in (s for s in study.series if s.modality == "PT"):
         try:
             judged = judge_pet(one, settings)
         except UNREADABLE_VALUES:
@@ -137,7 +142,7 @@ def _choose_pet(
     _decide(decisions, chosen.series, f"FDG PET, corrected, largest axial coverage ({length:.0f} mm)", used_as="pet")
     for other in others:
         _decide(decisions, other.series, _why_second(other, chosen))
-    _refuse_incomplete("PET", chosen.completeness)
+    _refuse_incomplete("PET", chosen.series, chosen.completeness, study.unreadable)
     if chosen.derived:
         text = "the PET is a derived series; its values are taken as they are declared (SUV, body weight)"
         warnings.append((str(Code.PET_DERIVED), text))
@@ -164,12 +169,12 @@ def _why_second(other: PetCandidate, chosen: PetCandidate) -> str:
 
 
 def _choose_ct(
-    series: Sequence[SeriesFiles], pet: PetCandidate, decisions: Decisions, warnings: list[tuple[str, str]]
+    study: StudyFiles, pet: PetCandidate, decisions: Decisions, warnings: list[tuple[str, str]]
 ) -> CtCandidate:
     frame = str(pet.series.headers[0].FrameOfReferenceUID)
     candidates: list[CtCandidate] = []
     faults: list[CtFault] = []
-    for one in (s for s in series if s.modality == "CT"):
+    for one in (s for s in study.series if s.modality == "CT"):
         try:
             judged = judge_ct(one, pet.extent, frame)
         except UNREADABLE_VALUES:
@@ -192,7 +197,7 @@ def _choose_ct(
         _decide(
             decisions, other.series, less or "overlaps the PET as well; the CT used comes first by type, kernel, slices"
         )
-    _refuse_incomplete("CT", chosen.completeness)
+    _refuse_incomplete("CT", chosen.series, chosen.completeness, study.unreadable)
     if chosen.localizers:
         warnings.append(("CT_LOCALIZERS", f"{chosen.localizers} localizer image(s) inside the CT series are left out"))
     if chosen.overlap < CT_COVERS:
