@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from nodal.delivery.dimse import no_delay
+from nodal.delivery.dimse import no_delay, store
 from nodal.simulate import simulate
 from pydicom import Dataset, dcmread
 from pynetdicom import AE, evt
@@ -34,6 +34,8 @@ from tests.e2e.orthanc import OrthancServer, orthanc_executable
 
 MODALITIES = {"SEG": "SEG", "SR": "SR", "DOC": "PDF", "OT": "summary image"}
 JOB_LIMIT_S = 300.0
+ANSWER_LIMIT_S = 20.0
+ASSOCIATIONS = 4
 console = Console()
 
 
@@ -47,23 +49,30 @@ class Study:
 
 
 def send(folder: Path, port: int, ae_title: str) -> None:
-    """C-STORE of every file below a folder, over one association."""
-    files = sorted(folder.rglob("*.dcm"))
-    datasets = [dcmread(path) for path in files]
+    """C-STORE of every file below a folder; where an answer stays out, the rest goes over a new association."""
+    left = [dcmread(path) for path in sorted(folder.rglob("*.dcm"))]
     entity = AE(ae_title="DEMO")
     entity.maximum_pdu_size = 0
-    for uid in sorted({str(dataset.SOPClassUID) for dataset in datasets}):
+    entity.dimse_timeout = ANSWER_LIMIT_S
+    for uid in sorted({str(dataset.SOPClassUID) for dataset in left}):
         entity.add_requested_context(uid)
-    association = entity.associate("127.0.0.1", port, ae_title=ae_title, evt_handlers=[(evt.EVT_CONN_OPEN, no_delay)])
-    if not association.is_established:
-        raise ConnectionError(f"{ae_title} at port {port} took no association")
-    try:
-        for dataset in datasets:
-            status = association.send_c_store(dataset)
-            if status.get("Status") != 0x0000:
-                raise ConnectionError(f"{ae_title} answered {status}")
-    finally:
-        association.release()
+    for _ in range(ASSOCIATIONS):
+        open_ = [(evt.EVT_CONN_OPEN, no_delay)]
+        association = entity.associate("127.0.0.1", port, ae_title=ae_title, evt_handlers=open_)
+        if not association.is_established:
+            raise ConnectionError(f"{ae_title} at port {port} took no association")
+        while left and association.is_established:
+            status = store(association, left[0]).get("Status")
+            if status is None:
+                association.abort()
+            elif status != 0x0000:
+                raise ConnectionError(f"{ae_title} answered 0x{status:04X}")
+            else:
+                left.pop(0)
+        if not left:
+            association.release()
+            return
+    raise ConnectionError(f"{ae_title} did not answer")
 
 
 def results_in(orthanc: OrthancServer, study_uid: str) -> dict[str, Dataset]:

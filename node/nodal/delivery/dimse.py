@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Sequence
 from io import BytesIO
 
@@ -17,9 +18,10 @@ from nodal.delivery.outcome import Outcome, Parcel
 from nodal.errors import Code, Unreachable
 from nodal.settings import Destination
 
-__all__ = ["DimseSender", "no_delay"]
+__all__ = ["DimseSender", "no_delay", "store"]
 
 TIMEOUT_S = 30.0
+WAKE_S = 1.0
 OUT_OF_RESOURCES = range(0xA700, 0xA800)
 
 
@@ -28,6 +30,22 @@ def no_delay(event: evt.Event) -> None:
     transport = event.assoc.dul.socket
     if transport is not None and transport.socket is not None:
         transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def store(association: Association, dataset: Dataset) -> Dataset:
+    """One C-STORE; the status, without ``Status`` where no answer came.
+
+    pynetdicom's own thread pauses around each message. A next message that is sent before that thread has woken may
+    lose its answer to it, so it is awaited here.
+
+    Raises:
+        ValueError: no context for the class and its transfer syntax. RuntimeError: the association has ended.
+    """
+    status = association.send_c_store(dataset)
+    deadline = time.monotonic() + WAKE_S
+    while association._is_paused and association.is_established and time.monotonic() < deadline:
+        time.sleep(0.0005)
+    return status
 
 
 class DimseSender:
@@ -103,7 +121,7 @@ class DimseSender:
         if not any(context.abstract_syntax == sop_class for context in association.accepted_contexts):
             return rejected
         try:
-            status = association.send_c_store(dataset)
+            status = store(association, dataset)
         except ValueError:  # its class is accepted, its transfer syntax is not
             return rejected
         except RuntimeError:
