@@ -71,6 +71,18 @@ install_packages() {
     rm -f "$log"
 }
 
+pip_install() {
+    local log
+    log=$(mktemp)
+    if ! .venv/bin/python -m pip install --disable-pip-version-check "$@" >"$log" 2>&1; then
+        tail -n 20 "$log" >&2
+        say "setup: pip could not install $*"
+        rm -f "$log"
+        exit 1
+    fi
+    rm -f "$log"
+}
+
 mapfile -t missing < <(missing_packages)
 if [ "${1:-}" = --check ]; then
     [ ${#missing[@]} = 0 ] || { say "missing: ${missing[*]}"; exit 1; }
@@ -92,10 +104,10 @@ stamp=.venv/.nodal-$(cat requirements.lock pyproject.toml "$0" | sha256sum | cut
 if [ ! -e "$stamp" ]; then
     say "setup: creating .venv with the packages of requirements.lock"
     [ -x .venv/bin/python ] || "$python" -m venv .venv
-    .venv/bin/python -m pip install -q --disable-pip-version-check "$(grep '^pip==' requirements.lock)"
-    .venv/bin/python -m pip install -q --disable-pip-version-check -r requirements.lock
-    .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
-    .venv/bin/python -m pip check >&2
+    pip_install "$(grep '^pip==' requirements.lock)"
+    pip_install -r requirements.lock
+    pip_install --no-deps --no-build-isolation -e .
+    .venv/bin/python -m pip check >/dev/null
     rm -f .venv/.nodal-*
     touch "$stamp"
 fi

@@ -14,6 +14,7 @@ from lymphoma.imaging import Volume
 
 from nodal.findings import Findings
 from nodal.report.context import patient_context
+from nodal.report.drawing import drawn_with
 from nodal.report.inputs import ReportInputs
 
 __all__ = ["TEMPLATE_VERSIONS", "canonical_findings", "findings_digest", "inputs_digest"]
@@ -102,7 +103,7 @@ def inputs_digest(inputs: ReportInputs) -> str:
     """SHA-256 of all that a result object is made from, hex.
 
     That is the findings, the patient and study attributes that are copied, which instances were measured, and the
-    SUV values (as float32) with their grid, for the pictures.
+    SUV values (as float32) with their grid, for the pictures, and what these are drawn with.
     """
     return _digest(
         {
@@ -110,5 +111,6 @@ def inputs_digest(inputs: ReportInputs) -> str:
             "patient": patient_context(inputs.pet_headers[0]).to_json_dict(),
             "instances": [str(h.SOPInstanceUID) for h in (*inputs.pet_headers, *inputs.ct_headers)],
             "suv": _volume_digest(inputs.suv),
+            "drawn_with": drawn_with(),
         }
     )
