@@ -301,7 +301,7 @@ def test_what_cannot_be_done_is_said_with_a_code(node: Node) -> None:
 def test_work_lost_between_registry_and_engine_is_started_by_the_sweep(node: Node) -> None:
     view, _ = node.context.registry.intakes.add(node.study(), "killed before the work was started")
     job_id = node.wait(lambda: node.context.registry.intakes.view(view.intake_id).job_id)
-    node.reach(job_id, "done")
+    assert node.reach(job_id, "done").job_id == job_id
 
 
 def test_many_studies_at_once_all_arrive(node: Node) -> None:
@@ -313,7 +313,7 @@ def test_many_studies_at_once_all_arrive(node: Node) -> None:
         views = [view for source in sources for view in node.service.jobs(_uid(source))]
         return True if [view.state for view in views] == ["done"] * 6 else None
 
-    node.wait(all_done)
+    assert node.wait(all_done)
 
 
 def _uid(source: StudySource) -> str:

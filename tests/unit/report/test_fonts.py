@@ -11,7 +11,7 @@ from pathlib import Path
 import arabic_reshaper
 import pytest
 from bidi import get_display
-from nodal.report.fonts import SYSTEM_FOLDERS, Line, Shelf, Typesetter
+from nodal.report.fonts import Line, Shelf, Typesetter
 from nodal.report.pdf_sheet import Document
 
 pytestmark = pytest.mark.unit
@@ -30,13 +30,6 @@ NAMES = {
 }
 
 
-def system_has_noto() -> bool:
-    return any((folder / "NotoSans-Regular.ttf").is_file() for folder in SYSTEM_FOLDERS)
-
-
-needs_noto = pytest.mark.skipif(not system_has_noto(), reason="fonts-noto-core is not installed")
-
-
 @pytest.fixture(scope="module")
 def typesetter() -> Typesetter:
     return Typesetter()
@@ -46,7 +39,6 @@ def glyph_ids(line: Line) -> list[int]:
     return [glyph.glyph_id for run in line.runs for glyph in run.glyphs]
 
 
-@needs_noto
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES.keys())
 @pytest.mark.parametrize("bold", [False, True])
 def test_names_are_drawn_whole(typesetter: Typesetter, name: str, bold: bool) -> None:
@@ -56,7 +48,6 @@ def test_names_are_drawn_whole(typesetter: Typesetter, name: str, bold: bool) ->
     assert line.width_em > 0.3 * len(name.split()[0])
 
 
-@needs_noto
 def test_no_character_becomes_an_empty_box(typesetter: Typesetter) -> None:
     # One in seventy-five of all code points, the same ones each time: assigned, unassigned, private, surrogates.
     points = random.Random(3).sample(range(0x20, 0x30000), 2600)
@@ -68,7 +59,6 @@ def test_no_character_becomes_an_empty_box(typesetter: Typesetter) -> None:
         assert shown in (normal, " ", f"U+{point:04X}") or "U+" in shown, f"U+{point:04X} shown as {shown!r}"
 
 
-@needs_noto
 def test_arabic_is_joined_as_another_tool_joins_it(typesetter: Typesetter) -> None:
     # No lam with alef: there the face's own ligature stands, and the presentation form is another glyph.
     word = "محمد"
@@ -81,28 +71,24 @@ def test_arabic_is_joined_as_another_tool_joins_it(typesetter: Typesetter) -> No
     assert sorted(alone) != sorted(expected)
 
 
-@needs_noto
 def test_hebrew_runs_from_the_right_and_numbers_do_not(typesetter: Typesetter) -> None:
     line = typesetter.line("כהן 123")
     drawn = "".join(glyph.text for run in line.runs for glyph in run.glyphs)
     assert drawn == get_display("כהן 123") == "123 ןהכ"
 
 
-@needs_noto
 def test_zero_width_non_joiner_keeps_letters_apart(typesetter: Typesetter) -> None:
     assert glyph_ids(typesetter.line("میم")) != [
         glyph for glyph in glyph_ids(typesetter.line("می\u200cم")) if glyph not in glyph_ids(typesetter.line("\u200c"))
     ]
 
 
-@needs_noto
 def test_regional_forms_of_han() -> None:
     # U+76F4 differs between Japanese and Chinese.
     japanese, chinese = (Typesetter(han=style).line("直") for style in ("JP", "SC"))
     assert glyph_ids(japanese) != glyph_ids(chinese)
 
 
-@needs_noto
 def test_unknown_characters_are_said_as_code_points(typesetter: Typesetter) -> None:
     assert typesetter.line("A\ue000\x07\U000f0000Z").text == "AU+E000U+0007U+F0000Z"
     assert typesetter.line("\ud800").text == "U+D800"
@@ -119,7 +105,6 @@ def test_without_noto_latin_is_drawn_and_the_rest_is_code_points(
     assert {run.face.path.name for run in line.runs} == {"Vera.ttf"}
 
 
-@needs_noto
 def test_marks_stay_with_their_letter(typesetter: Typesetter) -> None:
     pieces = typesetter.wrap("x\u0323\u0307" * 40, 10.0, 50.0)
     assert len(pieces) > 1
@@ -137,7 +122,6 @@ def test_wrapped_lines_fit_and_lose_nothing(typesetter: Typesetter, text: str) -
     assert "".join(lines).replace(" ", "") == text.replace(" ", "")
 
 
-@needs_noto
 def test_fonts_are_embedded_and_text_can_be_searched(tmp_path: Path) -> None:
     document = Document((400, 400), "fonts")
     for row, name in enumerate(NAMES.values()):
