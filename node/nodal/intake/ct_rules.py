@@ -17,10 +17,11 @@ from pydicom.uid import CTImageStorage, EnhancedCTImageStorage, LegacyConvertedE
 from nodal.errors import Code
 from nodal.intake.completeness import Completeness, completeness
 from nodal.intake.extent import Extent, axial_extent
+from nodal.intake.fault import Fault
 from nodal.intake.words import described, plain
 from nodal.study import SeriesFiles
 
-__all__ = ["CtCandidate", "CtFault", "judge_ct", "rank_cts"]
+__all__ = ["CtCandidate", "judge_ct", "rank_cts"]
 
 _CT_CLASSES = (CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage)
 _NOT_SLICES = re.compile(
@@ -32,15 +33,6 @@ _SHARP_SIEMENS = re.compile(r"^[BHTUIQ][a-z]?(\d{2})")  # B70f, Br64, I70f: from
 _SHARP_CANON = re.compile(r"^FC(\d{2})")  # FC30-39 and FC80-89 bone, FC50-59 lung
 _ONE_FOR_ALL = ("Modality", "SOPClassUID", "FrameOfReferenceUID")
 SAME_OVERLAP = 0.02  # share of the PET's length
-
-
-@dataclass(frozen=True)
-class CtFault:
-    """Why a CT series is passed over. ``gate`` counts how far it came; the study's refusal names the furthest."""
-
-    gate: int
-    code: Code
-    reason: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,33 +78,33 @@ def _is_sharp(header: Dataset) -> bool:
     )
 
 
-def _fault(headers: Sequence[Dataset], pet: Extent, frame_of_reference_uid: str) -> CtFault | Extent:
+def _fault(headers: Sequence[Dataset], pet: Extent, frame_of_reference_uid: str) -> Fault | Extent:
     if not headers:
-        return CtFault(0, Code.NO_CT, "localizer images only (scout, topogram)")
+        return Fault(0, Code.NO_CT, "localizer images only (scout, topogram)")
     header = headers[0]
     if header.get("SOPClassUID") not in _CT_CLASSES:
         name = getattr(header.get("SOPClassUID"), "name", "objects of an unknown class")
-        return CtFault(0, Code.NO_CT, f"no CT images but {name}")
+        return Fault(0, Code.NO_CT, f"no CT images but {name}")
     if _NOT_SLICES.search(described(header, "SeriesDescription")):
-        return CtFault(0, Code.NO_CT, "its description names a scout, projection or dose report")
+        return Fault(0, Code.NO_CT, "its description names a scout, projection or dose report")
     extent = axial_extent(headers)
     if extent is None or not extent.axial or len(extent.positions_mm) < 2:
-        return CtFault(1, Code.NO_CT, "no stack of slices across the body (a scout or a reformat)")
+        return Fault(1, Code.NO_CT, "no stack of slices across the body (a scout or a reformat)")
     for keyword in _ONE_FOR_ALL:
         if len({str(h.get(keyword)) for h in headers}) > 1:
-            return CtFault(2, Code.MIXED_SERIES, f"its images differ in {keyword}: several series under one UID")
+            return Fault(2, Code.MIXED_SERIES, f"its images differ in {keyword}: several series under one UID")
     if header.get("FrameOfReferenceUID") != frame_of_reference_uid:
-        return CtFault(3, Code.CT_OTHER_FRAME, "it lies in another frame of reference than the PET")
+        return Fault(3, Code.CT_OTHER_FRAME, "it lies in another frame of reference than the PET")
     if extent.overlap_mm(pet) <= 0.0:
-        return CtFault(4, Code.CT_NO_OVERLAP, "it does not overlap the PET")
+        return Fault(4, Code.CT_NO_OVERLAP, "it does not overlap the PET")
     return extent
 
 
-def judge_ct(series: SeriesFiles, pet: Extent, frame_of_reference_uid: str) -> CtCandidate | CtFault:
+def judge_ct(series: SeriesFiles, pet: Extent, frame_of_reference_uid: str) -> CtCandidate | Fault:
     """Whether a CT series can serve as the PET's CT."""
     slices, localizers = _without_localizers(series)
     found = _fault(slices.headers, pet, frame_of_reference_uid)
-    if isinstance(found, CtFault):
+    if isinstance(found, Fault):
         return found
     overlap = found.overlap_mm(pet) / pet.length_mm
     return CtCandidate(slices, found, completeness(slices.headers), overlap, localizers)

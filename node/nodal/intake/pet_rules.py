@@ -23,12 +23,13 @@ from pydicom.uid import (
 from nodal.errors import Code
 from nodal.intake.completeness import Completeness, completeness
 from nodal.intake.extent import Extent, axial_extent
+from nodal.intake.fault import Fault
 from nodal.intake.tracer import not_fdg
 from nodal.intake.words import described
 from nodal.settings import Settings
 from nodal.study import SeriesFiles
 
-__all__ = ["PetCandidate", "PetFault", "judge_pet", "rank_pets"]
+__all__ = ["PetCandidate", "judge_pet", "rank_pets"]
 
 _ENHANCED = (EnhancedPETImageStorage, LegacyConvertedEnhancedPETImageStorage)
 _PET_CLASSES = (PositronEmissionTomographyImageStorage, *_ENHANCED)
@@ -44,15 +45,6 @@ _PROJECTED = {"MIP", "PROJECTION IMAGE", "MAX_IP", "LOCALIZER", "CURVED PLANAR",
 _SUV_UNITS = {"{SUVbw}g/ml", "g/ml{SUVbw}"}
 # Elements that must be one for the whole series; a series that mixes them is several in one.
 _ONE_FOR_ALL = ("Modality", "SOPClassUID", "FrameOfReferenceUID", "Units", "SUVType", "SeriesType", "CorrectedImage")
-
-
-@dataclass(frozen=True)
-class PetFault:
-    """Why a PT series is passed over. ``gate`` counts how far it came; the study's refusal names the furthest."""
-
-    gate: int
-    code: Code
-    reason: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,7 +175,7 @@ def _values_uncertain(headers: Sequence[Dataset], assume_bw: bool) -> tuple[Code
     return None
 
 
-def judge_pet(series: SeriesFiles, settings: Settings) -> PetCandidate | PetFault:
+def judge_pet(series: SeriesFiles, settings: Settings) -> PetCandidate | Fault:
     """Passes a PT series through the gates (science: 1.1, 1.5)."""
     headers = series.headers
     gates: tuple[Callable[[Sequence[Dataset]], tuple[Code, str] | None], ...] = (
@@ -199,7 +191,7 @@ def judge_pet(series: SeriesFiles, settings: Settings) -> PetCandidate | PetFaul
     for number, gate in enumerate(gates):
         fault = gate(headers)
         if fault is not None:
-            return PetFault(number, *fault)
+            return Fault(number, *fault)
     extent = axial_extent(headers)
     assert extent is not None  # the third gate
     return PetCandidate(series, extent, completeness(headers), _is_derived(headers))

@@ -8,16 +8,17 @@ refused with the code of the series that came furthest.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from typing import Literal
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal, TypeVar
 
 from pydicom import Dataset
 
 from nodal.errors import Code, Refused
 from nodal.intake.baseline import decide_baseline
 from nodal.intake.completeness import Completeness
-from nodal.intake.ct_rules import CtCandidate, CtFault, judge_ct, rank_cts
-from nodal.intake.pet_rules import PetCandidate, PetFault, judge_pet, rank_pets
+from nodal.intake.ct_rules import CtCandidate, judge_ct, rank_cts
+from nodal.intake.fault import Fault
+from nodal.intake.pet_rules import PetCandidate, judge_pet, rank_pets
 from nodal.settings import Settings
 from nodal.study import ClinicalRecord, PassedFile, Selection, SeriesDecision, SeriesFiles, StudyFiles
 
@@ -47,6 +48,9 @@ UNREADABLE_VALUES = (ValueError, TypeError, AttributeError, OverflowError, NotIm
 UNREADABLE_HEADER = "its header holds values that cannot be read"
 
 Decisions = dict[str, SeriesDecision]
+Candidate = TypeVar("Candidate", PetCandidate, CtCandidate)
+
+_NAMED = {"PT": "PET", "CT": "CT"}
 
 
 def select(
@@ -117,26 +121,39 @@ def _refuse_incomplete(what: str, chosen: SeriesFiles, state: Completeness, unre
         raise Refused(state.code or Code.SERIES_INCOMPLETE, f"the {what} is not whole: {state.reason}")
 
 
-def _choose_pet(
-    study: StudyFiles, settings: Settings, decisions: Decisions, warnings: list[tuple[str, str]]
-) -> PetCandidate:
-    candidates: list[PetCandidate] = []
-    faults: list[PetFault] = []
-    for one in (s for s in study.series if s.modality == "PT"):
+def _passing(
+    study: StudyFiles,
+    modality: str,
+    judge: Callable[[SeriesFiles], Candidate | Fault],
+    decisions: Decisions,
+    absent: Code,
+) -> list[Candidate]:
+    """The series of a modality that pass every gate; each other's decision is noted. Refuses when none passes."""
+    what = _NAMED[modality]
+    candidates: list[Candidate] = []
+    faults: list[Fault] = []
+    for one in (s for s in study.series if s.modality == modality):
         try:
-            judged = judge_pet(one, settings)
+            judged = judge(one)
         except UNREADABLE_VALUES:
-            judged = PetFault(0, Code.GEOMETRY_MISSING, UNREADABLE_HEADER)
-        if isinstance(judged, PetFault):
+            judged = Fault(0, Code.GEOMETRY_MISSING, UNREADABLE_HEADER)
+        if isinstance(judged, Fault):
             faults.append(judged)
             _decide(decisions, one, judged.reason)
         else:
             candidates.append(judged)
-    if not candidates:
-        if not faults:
-            raise Refused(Code.NO_PET, "the study has no PET series")
-        furthest = max(faults, key=lambda fault: fault.gate)
-        raise Refused(furthest.code, f"no PET series can be used: {furthest.reason}")
+    if candidates:
+        return candidates
+    if not faults:
+        raise Refused(absent, f"the study has no {what} series")
+    furthest = max(faults, key=lambda fault: fault.gate)
+    raise Refused(furthest.code, f"no {what} series can be used: {furthest.reason}")
+
+
+def _choose_pet(
+    study: StudyFiles, settings: Settings, decisions: Decisions, warnings: list[tuple[str, str]]
+) -> PetCandidate:
+    candidates = _passing(study, "PT", lambda one: judge_pet(one, settings), decisions, Code.NO_PET)
     (chosen, *others), alike = rank_pets(candidates)
     length = chosen.extent.length_mm
     _decide(decisions, chosen.series, f"FDG PET, corrected, largest axial coverage ({length:.0f} mm)", used_as="pet")
@@ -172,23 +189,7 @@ def _choose_ct(
     study: StudyFiles, pet: PetCandidate, decisions: Decisions, warnings: list[tuple[str, str]]
 ) -> CtCandidate:
     frame = str(pet.series.headers[0].FrameOfReferenceUID)
-    candidates: list[CtCandidate] = []
-    faults: list[CtFault] = []
-    for one in (s for s in study.series if s.modality == "CT"):
-        try:
-            judged = judge_ct(one, pet.extent, frame)
-        except UNREADABLE_VALUES:
-            judged = CtFault(0, Code.GEOMETRY_MISSING, UNREADABLE_HEADER)
-        if isinstance(judged, CtFault):
-            faults.append(judged)
-            _decide(decisions, one, judged.reason)
-        else:
-            candidates.append(judged)
-    if not candidates:
-        if not faults:
-            raise Refused(Code.NO_CT, "the study has no CT series")
-        furthest = max(faults, key=lambda fault: fault.gate)
-        raise Refused(furthest.code, f"no CT series can be used: {furthest.reason}")
+    candidates = _passing(study, "CT", lambda one: judge_ct(one, pet.extent, frame), decisions, Code.NO_CT)
     chosen, *others = rank_cts(candidates)
     covered = f"covers {chosen.overlap:.0%} of the PET's length"
     _decide(decisions, chosen.series, f"CT in the PET's frame of reference, {covered}", used_as="ct")
