@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -29,6 +30,8 @@ PLUGIN = ROOT / "plugins/orthanc/nodal_plugin.py"
 CONFIGURATION = ROOT / "config/orthanc.json"
 PLUGIN_FOLDERS = ("/usr/share/orthanc/plugins", "/usr/local/share/orthanc/plugins", "/usr/lib/orthanc/plugins")
 START_LIMIT_S = 30.0
+FIRST_PORT, STRETCHES, STRETCH = 20000, 60, 200
+_PORTS_GIVEN = itertools.count()
 
 
 def orthanc_executable() -> Path | None:
@@ -45,10 +48,18 @@ def orthanc_library(name: str) -> Path | None:
 
 
 def free_port() -> int:
-    """A TCP port on loopback that nobody listens on at this instant."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port on loopback that nobody listens on, and that this process has not given away lately.
+
+    Below the range from which the system takes ports for outgoing connections, in a stretch of the process's own: the
+    system itself may name the same port twice, and two test processes run side by side.
+    """
+    start = FIRST_PORT + os.getpid() % STRETCHES * STRETCH
+    for _ in range(STRETCH):
+        port = start + next(_PORTS_GIVEN) % STRETCH
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
+    raise RuntimeError(f"no free port from {start} on")
 
 
 @dataclass

@@ -18,6 +18,12 @@ pytestmark = pytest.mark.unit
 COMMANDS = [command.name or command.callback.__name__ for command in cli.app.registered_commands if command.callback]
 
 
+@pytest.fixture(autouse=True)
+def _logs_of_the_tests_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command sets up its whole process; here it shares one with every other test."""
+    monkeypatch.setattr(cli, "log_to_stderr", lambda: None)
+
+
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     values = {"state_dir": str(tmp_path / "state"), "listener": {"port": free_port()}, "api": {"port": free_port()}}
