@@ -69,7 +69,7 @@ def measure(
     liver, without_liver = _liver(suv, anatomy)
     quality = _quality(suv, ct_hu, anatomy, seen, loaded, liver)
     missing = (*_fov_missing(partial), *without_liver)
-    return Measured(lesions, (), _totals(totals, seen, partial), quality, seen.field_of_view, missing)
+    return Measured(lesions, (), _totals(totals, seen, partial), quality, missing)
 
 
 def _number(header: Dataset, keyword: str) -> float | None:
@@ -205,7 +205,7 @@ def findings(
 
 def _not_yet(measured: Measured, request: JobRequest) -> list[NotComputed]:
     """The systems, indices and nomograms, each with the first reason that keeps it from being computed."""
-    partial = measured.field_of_view == "partial" and not request.allow_partial
+    partial = measured.totals.field_of_view == "partial" and not request.allow_partial
     if partial:
         systems = (Code.FOV_PARTIAL, "needs the whole body from skull base to mid-thigh")
     elif not measured.lesions:

@@ -96,30 +96,25 @@ class NodePipeline:
             if self._archive is not None:
                 yield from self._send(workspace, self._archive, objects)
             return
-        to = next(known for known in self._context.settings.destinations if known.name == destination)
+        to = next(one for one in self._context.settings.destinations if one.name == destination)
         sender, profile = sender_for(to, self._calling_ae_title()), to.profile
         rejected: list[tuple[StoredObject, Outcome]] = []
+        known = {entry.sop_instance_uid for entry in self.planned(workspace) if entry.target == to.name}
         while objects:
             answers = list(self._send(workspace, sender, objects))
             yield from (answer for answer in answers if not answer[1].context_rejected)
             refused = [answer for answer in answers if answer[1].context_rejected]
             rejected += refused
             changed = _next_profile(profile, [entry.kind for entry, _ in refused])
-            objects = self._instead(workspace, to, profile, changed) if changed else ()
+            objects = self._instead(workspace, to, changed, known) if changed else ()
+            known |= {entry.sop_instance_uid for entry in objects}
             profile = changed or profile
         yield from rejected  # last: until all that stands in for them is sent, the delivery is not over
 
-    def _instead(
-        self, workspace: Workspace, to: Destination, profile: Profile, changed: Profile
-    ) -> Sequence[StoredObject]:
-        """The objects of the changed profile that the earlier one did not have."""
-        inputs = report_inputs(workspace, to.name)
-        known = {result.sop_instance_uid for result in build(inputs, Target(profile, to.accepts))}
-        return [
-            self._context.store.put(result, to.name)
-            for result in build(inputs, Target(changed, to.accepts))
-            if result.sop_instance_uid not in known
-        ]
+    def _instead(self, workspace: Workspace, to: Destination, changed: Profile, known: set[str]) -> list[StoredObject]:
+        """The objects of the changed profile that this destination was not offered before."""
+        built = build(report_inputs(workspace, to.name), Target(changed, to.accepts))
+        return [self._context.store.put(result, to.name) for result in built if result.sop_instance_uid not in known]
 
     def _send(
         self, workspace: Workspace, sender: Sender, objects: Sequence[StoredObject]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import TypeAdapter
 from pydicom import Dataset
@@ -105,7 +105,6 @@ class Measured:
     rejected_candidates: tuple[RejectedCandidate, ...]
     totals: Totals
     quality: Quality
-    field_of_view: Literal["whole", "partial"]
     not_computed: tuple[NotComputed, ...]
 
     @classmethod
