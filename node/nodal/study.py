@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from lymphoma.survival.clinical import ClinicalFactors
 from pydicom import Dataset
 
 from nodal.errors import Code
@@ -81,26 +82,15 @@ class Selection:
 
 
 @dataclass(frozen=True)
-class ClinicalRecord:
-    """What the clinic knows of the patient at baseline; None is unknown.
+class ClinicalRecord(ClinicalFactors):
+    """The clinical factors and where they came from; None is unknown.
 
     Attributes:
-        age_years: at the scan. sex: "M" or "F". stage: Ann Arbor 1..4. ldh_ratio: LDH over the upper limit of
-            normal. ecog: 0..4. extranodal_sites: names of organs. cell_of_origin: "GCB" or "non-GCB".
         timepoint: of the scan; None leaves the baseline assumed.
         entered_at: instant of entry, DICOM DT; it takes part in the instant written into result objects.
         sources: field name -> where it came from ("dicom", "fhir", "api", "file").
     """
 
-    age_years: float | None = None
-    sex: Literal["M", "F"] | None = None
-    stage: Literal[1, 2, 3, 4] | None = None
-    ldh_ratio: float | None = None
-    ecog: Literal[0, 1, 2, 3, 4] | None = None
-    extranodal_sites: tuple[str, ...] | None = None
-    cell_of_origin: Literal["GCB", "non-GCB"] | None = None
-    bulky: bool | None = None
-    b_symptoms: bool | None = None
     timepoint: Literal["baseline", "interim", "end_of_treatment", "follow_up"] | None = None
     entered_at: str | None = None
     sources: dict[str, str] = field(default_factory=dict)

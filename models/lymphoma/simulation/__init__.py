@@ -6,14 +6,18 @@ patient = build_patient(plan)
 
 from lymphoma.simulation.lesions import LesionTruth
 from lymphoma.simulation.patient import Protocol, VirtualPatient, build_patient
-from lymphoma.simulation.plan import GENERATOR, LesionPlan, PatientPlan, draw_patient
+from lymphoma.simulation.plan import GENERATOR, PatientPlan, draw_patient
+from lymphoma.simulation.scan import HOSPITAL, PLAIN, TRAINING, Variety
 
 __all__ = [
     "GENERATOR",
-    "LesionPlan",
+    "HOSPITAL",
+    "PLAIN",
+    "TRAINING",
     "LesionTruth",
     "PatientPlan",
     "Protocol",
+    "Variety",
     "VirtualPatient",
     "build_patient",
     "draw_patient",

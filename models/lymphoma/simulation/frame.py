@@ -86,13 +86,13 @@ class Stretch:
 def stretch_of(plan: PatientPlan, *, breath_mm: float) -> Stretch:
     """The patient's stretch: length by height, lean girth by body mass index, small waves by seed."""
     rng = np.random.default_rng([plan.seed, 2])
-    girth = (plan.bmi / 24.0) ** 0.25 * (plan.height_m / REFERENCE_HEIGHT_M) ** 0.5
-    female = plan.sex == "F"
+    girth = (plan.person.bmi / 24.0) ** 0.25 * (plan.person.height_m / REFERENCE_HEIGHT_M) ** 0.5
+    female = plan.person.sex == "F"
     across = (girth * (0.955 if female else 1.0), girth * (0.97 if female else 1.0))
     amplitudes = rng.normal(0, 1, 4) * np.array([6.0, 3.5, 3.5, 0.015])
     limits = np.array([10.0, 7.0, 7.0, 0.03])
     sway = np.stack([np.clip(amplitudes, -limits, limits), rng.uniform(0, 2 * np.pi, 4)], axis=1)
-    return Stretch(plan.height_m / REFERENCE_HEIGHT_M, across, sway, breath_mm)
+    return Stretch(plan.person.height_m / REFERENCE_HEIGHT_M, across, sway, breath_mm)
 
 
 @dataclass(frozen=True, eq=False)

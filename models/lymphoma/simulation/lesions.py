@@ -9,9 +9,10 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from lymphoma.simulation.anatomy import Grid
+from lymphoma.simulation.disease import LesionPlan
 from lymphoma.simulation.frame import Stretch, stretch_of
-from lymphoma.simulation.plan import LesionPlan, PatientPlan
-from lymphoma.simulation.scanner import blur
+from lymphoma.simulation.plan import PatientPlan
+from lymphoma.simulation.scanner import pet_response
 from lymphoma.simulation.stations import PLACES
 from lymphoma.simulation.tissues import TISSUES
 
@@ -79,7 +80,7 @@ def place_lesions(plan: PatientPlan, tissues: npt.NDArray[np.uint8], activity: A
     labels = np.zeros(grid.shape, dtype=np.uint16)
     result = activity.copy()
     truths: list[LesionTruth] = []
-    for index, lesion in enumerate(plan.lesions):
+    for index, lesion in enumerate(plan.disease.lesions):
         rng = np.random.default_rng([plan.seed, 8, index])
         allowed = _allowed_table(PLACES[lesion.station].into)
         for attempt in range(_TRIES):
@@ -94,7 +95,7 @@ def place_lesions(plan: PatientPlan, tissues: npt.NDArray[np.uint8], activity: A
             inside, level = cut
             profile = _profile(lesion, distance - np.float32(level), patch, inside, grid, rng)
             tissue = result[patch.box]
-            result[patch.box] = profile.over(tissue, _shift_mm(profile, tissue, inside, plan, grid))
+            result[patch.box] = profile.over(tissue, _shift_mm(profile, tissue, inside, patch, plan, grid))
             labels[patch.box][inside] = len(truths) + 1
             truths.append(_truth(len(truths) + 1, lesion, inside, patch, grid))
             break
@@ -238,7 +239,9 @@ def _profile(
     )
 
 
-def _shift_mm(profile: _Profile, tissue: Array, inside: npt.NDArray[np.bool_], plan: PatientPlan, grid: Grid) -> float:
+def _shift_mm(
+    profile: _Profile, tissue: Array, inside: npt.NDArray[np.bool_], patch: _Patch, plan: PatientPlan, grid: Grid
+) -> float:
     """How far to move the profile outwards so that blur leaves the true volume at SUV 4, by bisection to 0.05 mm.
 
     The lesion is judged alone in its own surroundings, without anything hotter than SUV 2.5.
@@ -248,7 +251,8 @@ def _shift_mm(profile: _Profile, tissue: Array, inside: npt.NDArray[np.bool_], p
     low, high = -MOST_SHIFT_MM, MOST_SHIFT_MM
     while high - low > 0.05:
         shift = 0.5 * (low + high)
-        found = int((blur(profile.over(alone, shift), plan.psf_fwhm_mm, grid.spacing_mm) >= SURFACE_SUV).sum())
+        seen = pet_response(profile.over(alone, shift), plan, grid, slices=patch.box[0])
+        found = int((seen >= SURFACE_SUV).sum())
         low, high = (shift, high) if found < truth else (low, shift)
     return 0.5 * (low + high)
 

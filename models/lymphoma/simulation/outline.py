@@ -95,13 +95,13 @@ def paint_outline(canvas: Canvas, plan: PatientPlan) -> None:
     for tissue, grow in (("skin", fat_mm + 2.0), ("fat", fat_mm), ("muscle", 0.0)):
         _paint_layer(canvas, plan, tissue, grow)
     canvas.paint("visceral_fat", Region(((-150, -120, -60), (150, 120, 346)), CAVITY.level))
-    if plan.sex == "F":
+    if plan.person.sex == "F":
         _paint_breasts(canvas, fat_mm)
 
 
 def _fat_mm(plan: PatientPlan) -> float:
     """Thickness of the fat under the skin of the trunk: from body mass index, more in women (assumption)."""
-    return float(np.clip(3.0 + 1.5 * (plan.bmi - 18.0), 3.0, 32.0)) * (1.3 if plan.sex == "F" else 1.0)
+    return float(np.clip(3.0 + 1.5 * (plan.person.bmi - 18.0), 3.0, 32.0)) * (1.3 if plan.person.sex == "F" else 1.0)
 
 
 def _paint_layer(canvas: Canvas, plan: PatientPlan, tissue: str, grow: float) -> None:
@@ -119,7 +119,7 @@ def _paint_layer(canvas: Canvas, plan: PatientPlan, tissue: str, grow: float) ->
             tissue,
             *(
                 Capsule(mirrored(a, side), mirrored(b, side), ra + limb, rb + limb)
-                for a, b, ra, rb in (*_LEG, *(_ARM_UP if plan.arms_up else _ARM_DOWN))
+                for a, b, ra, rb in (*_LEG, *(_ARM_UP if plan.scan.arms_up else _ARM_DOWN))
             ),
         )
     canvas.paint(

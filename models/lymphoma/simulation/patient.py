@@ -13,7 +13,7 @@ from lymphoma.simulation.anatomy import Grid, organ_map, paint_tissues
 from lymphoma.simulation.frame import MID_THIGH_MM, VERTEX_MM, stretch_of
 from lymphoma.simulation.lesions import LesionTruth, place_lesions
 from lymphoma.simulation.plan import PatientPlan
-from lymphoma.simulation.scanner import add_pet_noise, blur, ct_numbers, upsample_in_plane, with_ct_noise
+from lymphoma.simulation.scanner import add_pet_noise, ct_numbers, pet_response, upsample_in_plane, with_ct_noise
 from lymphoma.simulation.tissues import LABELS, ORGAN_NAMES
 from lymphoma.simulation.uptake import draw_uptake, tissue_activity
 
@@ -69,7 +69,7 @@ def build_patient(plan: PatientPlan, protocol: Protocol | None = None) -> Virtua
     tissues = paint_tissues(plan, pet_grid)
     suv = draw_uptake(plan)
     placed = place_lesions(plan, tissues, tissue_activity(tissues, suv, plan), pet_grid)
-    noise_free = blur(placed.activity, plan.psf_fwhm_mm, protocol.pet_spacing_mm)
+    noise_free = pet_response(placed.activity, plan, pet_grid)
     noisy = add_pet_noise(noise_free, plan, float(suv[LABELS["liver"]]), protocol.pet_spacing_mm)
     organs = organ_map(np.where(placed.labels > 0, np.uint8(0), tissues), pet_grid)
     return VirtualPatient(
@@ -104,7 +104,7 @@ def _scan_ct(plan: PatientPlan, protocol: Protocol, lesions: npt.NDArray[np.uint
     grid = _grid(plan, protocol, protocol.ct_spacing_mm, protocol.ct_matrix, margin_mm=14.0)
     factor = 2 if protocol.ct_matrix >= 256 else 1
     drawn = grid.coarser(factor)
-    tissues = paint_tissues(plan, drawn, breath_mm=plan.breath_mm)
+    tissues = paint_tissues(plan, drawn, breath_mm=plan.scan.breath_mm)
     _draw_masses(tissues, drawn, lesions, pet_grid)
     hu = ct_numbers(tissues, drawn)
     fine = upsample_in_plane(hu, plan.seed) if factor == 2 else with_ct_noise(hu, plan.seed)

@@ -10,7 +10,7 @@ from lymphoma.simulation.anatomy import Grid
 from lymphoma.simulation.plan import PatientPlan
 from lymphoma.simulation.tissues import LABELS, TISSUES
 
-__all__ = ["add_pet_noise", "blur", "ct_numbers", "upsample_in_plane", "with_ct_noise"]
+__all__ = ["add_pet_noise", "blur", "ct_numbers", "pet_response", "upsample_in_plane", "with_ct_noise"]
 
 Array = npt.NDArray[np.float32]
 FWHM_PER_SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))
@@ -29,6 +29,15 @@ def blur(activity: Array, fwhm_mm: float, spacing_mm: tuple[float, float, float]
     return np.asarray(ndimage.gaussian_filter(activity, sigma, mode="nearest", truncate=3.5), dtype=np.float32)
 
 
+def pet_response(activity: Array, plan: PatientPlan, grid: Grid, *, slices: slice | None = None) -> Array:
+    """What the scanner would show of ``activity`` without noise.
+
+    Args:
+        activity: SUV on ``grid``, or on a box of it. slices: the slices of ``grid`` in that box; None is all.
+    """
+    return blur(activity, plan.scan.psf_fwhm_mm, grid.spacing_mm)
+
+
 def add_pet_noise(
     noise_free: Array, plan: PatientPlan, liver_suv: float, spacing_mm: tuple[float, float, float]
 ) -> Array:
@@ -40,7 +49,7 @@ def add_pet_noise(
     rng = np.random.default_rng([plan.seed, 6])
     white = blur(rng.standard_normal(noise_free.shape, dtype=np.float32), NOISE_FWHM_MM, spacing_mm)
     white /= np.float32(white.std())
-    scale = plan.liver_cov**2 * liver_suv
+    scale = plan.scan.liver_cov**2 * liver_suv
     noisy = noise_free + white * np.sqrt(np.float32(scale) * (noise_free + np.float32(0.004)))
     return np.asarray(np.maximum(noisy, np.float32(0)), dtype=np.float32)
 

@@ -108,17 +108,17 @@ def _paint_ribs(canvas: Canvas) -> None:
 
 def _paint_shoulders(canvas: Canvas, plan: PatientPlan) -> None:
     for side, name in _SIDES.items():
-        lift = 18.0 if plan.arms_up else 0.0
+        lift = 18.0 if plan.scan.arms_up else 0.0
         collar = [(16.0, -52.0, 520.0), (60.0, -42.0, 535.0), (105.0, -10.0, 534.0 + lift), (148.0, 8.0, 532.0 + lift)]
         canvas.paint_bone(f"clavicula_{name}", *tube([mirrored(p, side) for p in collar], 6.5), rim_mm=2.5)
-        blade = rotation("z", -side * 34.0) @ rotation("y", side * (22.0 if plan.arms_up else 6.0))
+        blade = rotation("z", -side * 34.0) @ rotation("y", side * (22.0 if plan.scan.arms_up else 6.0))
         canvas.paint_bone(
             f"scapula_{name}",
             Ellipsoid((side * 112.0, 74.0, 450.0 + lift), (40.0, 5.0, 62.0), blade),
             *tube([mirrored(p, side) for p in ((100.0, 84.0, 490.0 + lift), (150.0, 40.0, 520.0 + lift))], 6.0),
             rim_mm=2.5,
         )
-        if plan.arms_up:
+        if plan.scan.arms_up:
             shaft = [(158.0, 14.0, 512.0), (174.0, 0.0, 690.0), (150.0, -26.0, 940.0)]
         else:
             shaft = [(170.0, 14.0, 500.0), (230.0, 26.0, 255.0), (230.0, -18.0, 20.0)]

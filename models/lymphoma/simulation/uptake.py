@@ -23,7 +23,7 @@ def draw_uptake(plan: PatientPlan) -> npt.NDArray[np.float32]:
     for label, tissue in enumerate(TISSUES):
         own = rng.normal(0.0, tissue.suv_sd)
         drawn = max(tissue.suv + float(np.clip(own, -2 * tissue.suv_sd, 2 * tissue.suv_sd)), 0.1 * tissue.suv)
-        suv[label] = drawn * (plan.uptake_scale if tissue.shared else 1.0)
+        suv[label] = drawn * (plan.physiology.uptake_scale if tissue.shared else 1.0)
     suv[LABELS["outside"]] = 0.0
     suv[LABELS["myocardium"]] = np.clip(np.exp(rng.normal(np.log(3.0), 0.6)), 1.5, 12.0)
     suv[LABELS["bladder"]] = rng.uniform(8.0, 50.0)

@@ -237,7 +237,7 @@ def _paint_bowel(canvas: Canvas, build: Build) -> None:
 def paint_pelvic_organs(canvas: Canvas, build: Build, plan: PatientPlan) -> None:
     """Bladder, and prostate or uterus."""
     size = build.scale["bladder"]
-    if plan.sex == "M":
+    if plan.person.sex == "M":
         canvas.paint("prostate", Ellipsoid((0.0, -4.0, -26.0), (23.0, 19.0, 19.0)))
     else:
         canvas.paint("uterus", Ellipsoid((0.0, 10.0, 40.0), (24.0, 22.0, 32.0), rotation("x", 35.0)))

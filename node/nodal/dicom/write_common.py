@@ -83,7 +83,7 @@ def study_frame(patient: VirtualPatient, *, variant: str = "") -> StudyFrame:
         study_instance_uid=virtual_uid(identity, "study"),
         frame_of_reference_uid=virtual_uid(identity, "frame"),
         scan_start=scan_start,
-        injection=scan_start - timedelta(seconds=round(plan.uptake_minutes * 60)),
+        injection=scan_start - timedelta(seconds=round(plan.scan.uptake_minutes * 60)),
     )
 
 
@@ -95,18 +95,18 @@ def common_header(patient: VirtualPatient, frame: StudyFrame) -> Dataset:
     """
     plan = patient.plan
     started = frame.scan_start - timedelta(minutes=3)
-    born = frame.scan_start - timedelta(days=round(365.25 * plan.age_years) + 100)
+    born = frame.scan_start - timedelta(days=round(365.25 * plan.person.age_years) + 100)
     header = Dataset()
     header.SpecificCharacterSet = "ISO_IR 192"
     header.PatientName = frame.patient_name
     header.PatientID = frame.patient_id
     header.IssuerOfPatientID = "NODAL-VIRTUAL"
     header.PatientBirthDate = born.strftime("%Y%m%d")
-    header.PatientSex = plan.sex
+    header.PatientSex = plan.person.sex
     header.QualityControlSubject = "YES"
-    header.PatientAge = f"{plan.age_years:03d}Y"
-    header.PatientSize = f"{plan.height_m:.2f}"
-    header.PatientWeight = f"{plan.weight_kg:.1f}"
+    header.PatientAge = f"{plan.person.age_years:03d}Y"
+    header.PatientSize = f"{plan.person.height_m:.2f}"
+    header.PatientWeight = f"{plan.person.weight_kg:.1f}"
     header.StudyInstanceUID = frame.study_instance_uid
     header.StudyDate, header.StudyTime = _date_time(started)
     header.StudyID = f"V{plan.seed}"

@@ -25,8 +25,8 @@ _FULL = 32767
 def becquerel_per_suv(patient: VirtualPatient, frame: StudyFrame) -> float:
     """Bq/mL for SUVbw 1 at the start of the scan: the dose left then, over the body weight in g."""
     waited = (frame.scan_start - frame.injection).total_seconds()
-    left = round(patient.plan.injected_mbq * 1e6) * 2.0 ** (-waited / HALF_LIFE_S)
-    return float(left / (patient.plan.weight_kg * 1000.0))
+    left = round(patient.plan.scan.injected_mbq * 1e6) * 2.0 ** (-waited / HALF_LIFE_S)
+    return float(left / (patient.plan.person.weight_kg * 1000.0))
 
 
 def pet_instances(patient: VirtualPatient, frame: StudyFrame, *, per_slice_slope: bool) -> Iterator[Dataset]:
@@ -96,7 +96,7 @@ def _series_header(patient: VirtualPatient, frame: StudyFrame) -> Dataset:
     header.RandomsCorrectionMethod = "DLYD"
     header.AttenuationCorrectionMethod = "measured, CT (simulated)"
     header.ScatterCorrectionMethod = "model-based (simulated)"
-    header.ReconstructionMethod = f"simulated, PSF {patient.plan.psf_fwhm_mm:g} mm"
+    header.ReconstructionMethod = f"simulated, PSF {patient.plan.scan.psf_fwhm_mm:g} mm"
     header.CollimatorType = "NONE"
     header.AcquisitionNumber = 1
     orientation = code("102538003", "SCT", "recumbent")
@@ -114,7 +114,7 @@ def _tracer(patient: VirtualPatient, injection: datetime) -> Dataset:
     item.RadiopharmaceuticalVolume = "5"
     item.RadiopharmaceuticalStartTime = injection.strftime("%H%M%S")
     item.RadiopharmaceuticalStartDateTime = injection.strftime("%Y%m%d%H%M%S")
-    item.RadionuclideTotalDose = DSfloat(str(round(patient.plan.injected_mbq * 1e6)))
+    item.RadionuclideTotalDose = DSfloat(str(round(patient.plan.scan.injected_mbq * 1e6)))
     item.RadionuclideHalfLife = DSfloat(str(HALF_LIFE_S))
     item.RadionuclidePositronFraction = DSfloat("0.967")
     item.RadionuclideCodeSequence = Sequence([code("77004003", "SCT", "^18^Fluorine")])

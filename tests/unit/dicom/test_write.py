@@ -45,8 +45,10 @@ def test_pet_reads_back_as_the_simulated_suv(virtual_study: WrittenStudy, patien
     allowed = 0.5 * np.maximum(step, 1 / virtual_study.bq_ml_per_suv / 32766) + 1e-6 * patient.pet_suv.array + 1e-7
     assert (np.abs(loaded.volume.array - patient.pet_suv.array) <= allowed * 1.01).all()
     conversion = loaded.conversion
-    assert conversion.uptake_minutes == pytest.approx(patient.plan.uptake_minutes, abs=0.02)
-    assert conversion.injected_mbq_per_kg == pytest.approx(patient.plan.injected_mbq / patient.plan.weight_kg, rel=1e-6)
+    assert conversion.uptake_minutes == pytest.approx(patient.plan.scan.uptake_minutes, abs=0.02)
+    assert conversion.injected_mbq_per_kg == pytest.approx(
+        patient.plan.scan.injected_mbq / patient.plan.person.weight_kg, rel=1e-6
+    )
     assert conversion.warnings == ()
 
 

@@ -76,7 +76,7 @@ def test_the_product_sees_a_whole_body(small_patient: VirtualPatient) -> None:
     mean, sd = reference_liver(small_patient.pet_suv, anatomy)
     assert 1.3 < mean < 3.0
     # a 3 cm ball holds about 50 coarse voxels, which gives the SD to about 15 %
-    assert sd / mean == pytest.approx(small_patient.plan.liver_cov, rel=0.4)
+    assert sd / mean == pytest.approx(small_patient.plan.scan.liver_cov, rel=0.4)
 
 
 def test_a_cut_field_of_view() -> None:
@@ -99,7 +99,7 @@ def test_lesion_map_is_what_the_lesions_say(small_patient: VirtualPatient) -> No
     # apart from each other, each in one piece, and no part of an organ
     assert ndimage.label(labels > 0, structure=NEIGHBOURS)[1] == len(small_patient.lesions)
     assert not small_patient.organs.array[labels > 0].any()
-    planned = {lesion.station for lesion in small_patient.plan.lesions}
+    planned = {lesion.station for lesion in small_patient.plan.disease.lesions}
     for lesion in small_patient.lesions:
         mask = labels == lesion.number
         assert lesion.station in planned

@@ -17,24 +17,26 @@ def test_same_seed_same_plan() -> None:
 
 def test_many_patients_are_plausible() -> None:
     plans = [draw_patient(seed) for seed in range(300)]
-    assert {plan.sex for plan in plans} == {"M", "F"}
-    assert {plan.arms_up for plan in plans} == {True, False}
+    assert {plan.person.sex for plan in plans} == {"M", "F"}
+    assert {plan.scan.arms_up for plan in plans} == {True, False}
     for plan in plans:
-        assert 18 <= plan.age_years <= 90
-        assert 17 < plan.bmi < 39
-        assert 3.4 < plan.injected_mbq / plan.weight_kg < 4.6
-        assert 45 <= plan.uptake_minutes <= 90
-        for lesion in plan.lesions:
+        assert 18 <= plan.person.age_years <= 90
+        assert 17 < plan.person.bmi < 39
+        assert 3.4 < plan.scan.injected_mbq / plan.person.weight_kg < 4.6
+        assert 45 <= plan.scan.uptake_minutes <= 90
+        for lesion in plan.disease.lesions:
             assert 5 <= lesion.suv <= 20
             assert 0 < lesion.volume_ml <= PLACES[lesion.station].most_ml
-        assert [x.volume_ml for x in plan.lesions] == sorted((x.volume_ml for x in plan.lesions), reverse=True)
+        assert [x.volume_ml for x in plan.disease.lesions] == sorted(
+            (x.volume_ml for x in plan.disease.lesions), reverse=True
+        )
     # the published median is 63 years; 300 draws of SD 13 leave a standard error of 0.9 on the median
-    assert np.median([plan.age_years for plan in plans]) == pytest.approx(63, abs=3)
+    assert np.median([plan.person.age_years for plan in plans]) == pytest.approx(63, abs=3)
 
 
 @pytest.mark.parametrize("count", [0, 1, 4, 60])
 def test_number_of_lesions_can_be_given(count: int) -> None:
-    lesions = draw_patient(3, lesions=count).lesions
+    lesions = draw_patient(3, lesions=count).disease.lesions
     assert len(lesions) == count
     outside = {station.name for station in EXTRANODAL}
     assert sum(lesion.station in outside for lesion in lesions) == (1 if count > 1 else 0)

@@ -31,7 +31,7 @@ def test_noise_in_the_liver_is_as_planned() -> None:
     uniform = np.full((60, 60, 60), 2.2, dtype=np.float32)
     noisy = add_pet_noise(uniform, plan, 2.2, (4.0, 4.0, 4.0))
     # 216,000 voxels correlated over about 1.4 voxels: the SD is known to better than 2 %
-    assert noisy.std() / noisy.mean() == pytest.approx(plan.liver_cov, rel=0.03)
+    assert noisy.std() / noisy.mean() == pytest.approx(plan.scan.liver_cov, rel=0.03)
     assert noisy.mean() == pytest.approx(2.2, rel=0.005)
     colder = add_pet_noise(np.full((60, 60, 60), 0.55, dtype=np.float32), plan, 2.2, (4.0, 4.0, 4.0))
     # variance goes with uptake: a quarter of it, half the SD (and the small floor of 0.004)

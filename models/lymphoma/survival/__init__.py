@@ -1,0 +1,1 @@
+"""Survival: the clinical factors, published indices, models, curves and their evaluation."""
