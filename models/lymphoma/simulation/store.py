@@ -1,0 +1,48 @@
+"""A virtual patient as NIfTI files: the pair of a cohort folder, with its truth beside."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from lymphoma.imaging.resample import resample_like
+from lymphoma.imaging.volume import Volume
+from lymphoma.simulation.patient import VirtualPatient
+
+__all__ = ["save_nifti"]
+
+_SUV_STEP = 1.0 / 1024.0
+
+
+def save_nifti(patient: VirtualPatient, folder: Path) -> None:
+    """Writes ``pet_suv``, ``ct_hu`` (on the PET grid), ``lesions``, ``organs`` (.nii.gz) and ``organs.json``.
+
+    The same patient gives the same bytes. SUV is written in steps of 1/1024, far below the noise, so that it packs.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    stepped = np.rint(patient.pet_suv.array / np.float32(_SUV_STEP)) * np.float32(_SUV_STEP)
+    _write(patient.pet_suv.with_array(stepped.astype(np.float32)), folder / "pet_suv.nii.gz")
+    _write(_ct_on_pet(patient), folder / "ct_hu.nii.gz")
+    _write(patient.lesion_map, folder / "lesions.nii.gz")
+    _write(patient.organs, folder / "organs.nii.gz")
+    names = {str(label): name for label, name in sorted(patient.names.items())}
+    (folder / "organs.json").write_text(json.dumps(names, indent=1) + "\n", encoding="utf-8")
+
+
+def _ct_on_pet(patient: VirtualPatient) -> Volume:
+    if patient.ct_hu.same_grid(patient.pet_suv):
+        return patient.ct_hu
+    smooth = patient.ct_hu.with_array(patient.ct_hu.array.astype(np.float32))
+    there = resample_like(smooth, patient.pet_suv, fill=-1024, interpolation="linear")
+    return there.with_array(np.rint(there.array).astype(np.int16))
+
+
+def _write(volume: Volume, path: Path) -> None:
+    writer = sitk.ImageFileWriter()
+    writer.SetFileName(str(path))
+    writer.UseCompressionOn()
+    writer.SetCompressionLevel(1)
+    writer.Execute(volume.to_sitk())
