@@ -11,6 +11,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from lymphoma.training.config import TrainConfig
+from lymphoma.training.determinism import seed_torch
 from lymphoma.training.task import B, Draw, Task
 
 __all__ = ["balanced_batch", "draws_of", "passing_batch", "stream_batches"]
@@ -65,7 +66,7 @@ class _Draws(Dataset[B], Generic[B]):
     def __getitem__(self, number: int) -> B:
         step, part = divmod(number, self._config.accumulation)
         draw = Draw(self._config.seed, step, part, number)
-        torch.manual_seed(draw.torch_seed)
+        seed_torch(draw.torch_seed, torch.device("cpu"))
         return self._task.batch(draw)
 
 
