@@ -8,13 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from lymphoma.imaging.volume import Volume
+from lymphoma.simulation.build import build_of
+from lymphoma.simulation.chest import paint_chest
 from lymphoma.simulation.frame import Canvas, Frame, stretch_of
 from lymphoma.simulation.head import paint_airway, paint_head
+from lymphoma.simulation.muscles import paint_muscles
 from lymphoma.simulation.outline import paint_outline
 from lymphoma.simulation.plan import PatientPlan
 from lymphoma.simulation.skeleton import paint_skeleton
 from lymphoma.simulation.tissues import ORGAN_NAMES, TISSUES
-from lymphoma.simulation.viscera import build_of, paint_abdomen, paint_chest, paint_pelvic_organs
+from lymphoma.simulation.viscera import paint_abdomen, paint_pelvic_organs
 
 __all__ = ["Grid", "organ_map", "paint_tissues"]
 
@@ -67,12 +70,13 @@ def paint_tissues(plan: PatientPlan, grid: Grid, *, breath_mm: float = 0.0) -> n
     stretch = stretch_of(plan, breath_mm=breath_mm)
     canvas = Canvas.empty(Frame(*stretch.coordinates(grid.axis_mm(0), grid.axis_mm(1), grid.axis_mm(2))))
     build = build_of(plan)
-    paint_outline(canvas, plan)
+    paint_outline(canvas, plan, build)
+    paint_muscles(canvas)
     paint_chest(canvas, build)
     paint_abdomen(canvas, build)
     paint_pelvic_organs(canvas, build, plan)
-    paint_skeleton(canvas, plan)
-    paint_head(canvas)
+    paint_skeleton(canvas, build)
+    paint_head(canvas, build)
     paint_airway(canvas)
     return canvas.labels
 

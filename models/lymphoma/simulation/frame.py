@@ -21,6 +21,8 @@ __all__ = ["MID_THIGH_MM", "VERTEX_MM", "Canvas", "Frame", "Stretch", "stretch_o
 
 VERTEX_MM, MID_THIGH_MM, DIAPHRAGM_MM = 830.0, -210.0, 320.0
 REFERENCE_HEIGHT_M = 1.72
+BUMPS_MM = (-120.0, 60.0, 220.0, 390.0, 550.0, 700.0)
+BUMP_WIDTH_MM = 110.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,20 +31,21 @@ class Stretch:
 
     Attributes:
         along: length relative to the reference. across: (x, y) girth relative to the reference.
-        sway: shape (4, 2): amplitude and phase of the slow waves in z, x shift (mm), y shift (mm), girth (fraction).
+        bumps: shape (5, 6): at six heights of the body (``BUMPS_MM``), the displacement along z (mm), x (mm), y (mm),
+            and the change of girth in x and y (fractions); smooth between.
         breath_mm: the diaphragm's displacement, positive towards the feet.
     """
 
     along: float
     across: tuple[float, float]
-    sway: npt.NDArray[np.float64]
+    bumps: npt.NDArray[np.float64]
     breath_mm: float
 
     def reference_z(self, z_mm: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Patient z to reference z; strictly increasing."""
         z = z_mm / self.along
         breath = self.breath_mm * np.exp(-(((z - DIAPHRAGM_MM) / 95.0) ** 2))
-        return np.asarray(z + breath + self._wave(0, z))
+        return np.asarray(z + breath + self._bump(0, z))
 
     def patient_z(self, reference_z: float) -> float:
         """Reference z to patient z, by table (step 1 mm, linear between)."""
@@ -53,8 +56,8 @@ class Stretch:
         """A reference point (x, y, z) in the patient, mm."""
         z = np.array([point[2]], dtype=np.float64)
         girth = self._girth(z)[0]
-        x = point[0] * girth[0] + self._wave(1, z)[0]
-        y = point[1] * girth[1] + self._wave(2, z)[0]
+        x = point[0] * girth[0] + self._bump(1, z)[0]
+        y = point[1] * girth[1] + self._bump(2, z)[0]
         return np.array([x, y, self.patient_z(point[2])])
 
     def coordinates(
@@ -63,8 +66,8 @@ class Stretch:
         """Reference coordinates of a grid: x of shape (k, 1, i), y of (k, j, 1), z of (k, 1, 1)."""
         z = self.reference_z(z_mm)
         girth = self._girth(z)
-        x = (x_mm[None, :] - self._wave(1, z)[:, None]) / girth[:, :1]
-        y = (y_mm[None, :] - self._wave(2, z)[:, None]) / girth[:, 1:]
+        x = (x_mm[None, :] - self._bump(1, z)[:, None]) / girth[:, :1]
+        y = (y_mm[None, :] - self._bump(2, z)[:, None]) / girth[:, 1:]
         return (
             x[:, None, :].astype(np.float32),
             y[:, :, None].astype(np.float32),
@@ -75,24 +78,37 @@ class Stretch:
         """Factors of x and y at reference heights, shape (n, 2); heads differ less than trunks do."""
         head = np.clip((z - 560.0) / 80.0, 0, 1)[:, None]
         across = np.asarray(self.across) ** (1 - 0.75 * head)
-        return np.asarray(across * (1 + self._wave(3, z)[:, None] * (1 - 0.75 * head)))
+        own = np.stack([self._bump(3, z), self._bump(4, z)], axis=1)
+        return np.asarray(across * (1 + own * (1 - 0.75 * head)))
 
-    def _wave(self, row: int, z: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        amplitude, phase = self.sway[row]
-        length = (700.0, 640.0, 760.0, 420.0)[row]
-        return np.asarray(amplitude * np.sin(2 * np.pi * z / length + phase))
+    def _bump(self, row: int, z: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        near = np.exp(-(((z[:, None] - np.asarray(BUMPS_MM)) / BUMP_WIDTH_MM) ** 2))
+        return np.asarray((near * self.bumps[row]).sum(axis=1))
 
 
 def stretch_of(plan: PatientPlan, *, breath_mm: float) -> Stretch:
-    """The patient's stretch: length by height, lean girth by body mass index, small waves by seed."""
+    """The patient's stretch: length by height, lean girth by body mass index; posture and proportions by seed [A]."""
     rng = np.random.default_rng([plan.seed, 2])
-    girth = (plan.person.bmi / 24.0) ** 0.25 * (plan.person.height_m / REFERENCE_HEIGHT_M) ** 0.5
-    female = plan.person.sex == "F"
+    person = plan.person
+    girth = (person.bmi / 24.0) ** 0.25 * (person.height_m / REFERENCE_HEIGHT_M) ** 0.5
+    female = person.sex == "F"
     across = (girth * (0.955 if female else 1.0), girth * (0.97 if female else 1.0))
-    amplitudes = rng.normal(0, 1, 4) * np.array([6.0, 3.5, 3.5, 0.015])
-    limits = np.array([10.0, 7.0, 7.0, 0.03])
-    sway = np.stack([np.clip(amplitudes, -limits, limits), rng.uniform(0, 2 * np.pi, 4)], axis=1)
-    return Stretch(plan.person.height_m / REFERENCE_HEIGHT_M, across, sway, breath_mm)
+    spread = np.array(
+        [
+            (7.0, 8.0, 8.0, 8.0, 6.0, 0.0),
+            (1.0, 4.0, 6.0, 6.0, 4.0, 3.0),
+            (2.0, 3.0, 4.0, 4.0, 3.0, 4.0),
+            (0.02, 0.03, 0.03, 0.03, 0.02, 0.02),
+            (0.02, 0.03, 0.04, 0.05, 0.03, 0.02),
+        ]
+    )
+    bumps = np.clip(rng.normal(0, 1, spread.shape), -1.6, 1.6) * spread
+    # the back of the chest rounds with age and the head comes forward; the lumbar spine bends the other way
+    round_back = float(np.clip(rng.normal(0.12 * (person.age_years - 60), 4.0), -6.0, 12.0))
+    bumps[2] += np.array([0.0, -0.1, -0.3, 0.8, 0.1, -0.9]) * round_back
+    bumps[3] += np.array([0.03, 0.05, -0.02, -0.02, -0.03, 0.0]) * (1.0 if female else -0.4)
+    bumps[4, 1:3] += 0.010 * (person.bmi - 25.0) * np.array([0.5, 1.0])
+    return Stretch(person.height_m / REFERENCE_HEIGHT_M, across, bumps, breath_mm)
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +134,11 @@ class Frame:
         return None if i is None or j is None else (k, j, i)
 
 
+def _grown(bounds: Bounds, by_mm: float) -> Bounds:
+    low, high = bounds
+    return (low[0] - by_mm, low[1] - by_mm, low[2] - by_mm), (high[0] + by_mm, high[1] + by_mm, high[2] + by_mm)
+
+
 def _span(inside: npt.ArrayLike) -> slice | None:
     where = np.flatnonzero(inside)
     return slice(int(where[0]), int(where[-1]) + 1) if len(where) else None
@@ -134,12 +155,12 @@ class Canvas:
     def empty(cls, frame: Frame) -> Canvas:
         return cls(frame, np.zeros(frame.shape, dtype=np.uint8))
 
-    def paint(self, tissue: str, *shapes: Shape, only: Sequence[str] = ()) -> None:
-        """Paints the inside of the shapes; ``only``: over these tissues and no others."""
+    def paint(self, tissue: str, *shapes: Shape, only: Sequence[str] = (), grow_mm: float = 0.0) -> None:
+        """Paints the inside of the shapes, grown by ``grow_mm``; ``only``: over these tissues and no others."""
         for shape in shapes:
-            box = self.frame.box(shape.bounds)
+            box = self.frame.box(_grown(shape.bounds, grow_mm))
             if box is not None:
-                self._stamp(box, self._distance(shape, box) < 0, tissue, only)
+                self._stamp(box, self._distance(shape, box) < np.float32(grow_mm), tissue, only)
 
     def paint_bone(self, bone: str, *shapes: Shape, rim_mm: float = 3.0, only: Sequence[str] = ()) -> None:
         """Paints a cortex of ``rim_mm`` and marrow inside; all cortices first, so that joined shapes share marrow."""

@@ -14,7 +14,7 @@ from lymphoma.simulation.frame import Stretch, stretch_of
 from lymphoma.simulation.plan import PatientPlan
 from lymphoma.simulation.scanner import pet_response
 from lymphoma.simulation.stations import PLACES
-from lymphoma.simulation.tissues import TISSUES
+from lymphoma.simulation.tissues import SOFT, TISSUES
 
 __all__ = ["SURFACE_SUV", "LesionTruth", "Placed", "place_lesions"]
 
@@ -24,7 +24,6 @@ SURFACE_SUV = 4.0
 FALL_MM = 4.0
 MOST_SHIFT_MM = 5.0
 NECROSIS_SUV = 4.6
-SOFT = ("fat", "muscle", "visceral_fat", "blood", "vena_cava", "gland", "oesophagus", "pancreas", "cartilage")
 CONFINED = ("liver", "spleen")
 _TRIES = 12
 
@@ -115,7 +114,7 @@ def _allowed_table(into: tuple[str, ...]) -> npt.NDArray[np.bool_]:
     confined = len(into) == 1 and into[0] in CONFINED
     table = np.zeros(256, dtype=bool)
     for label, tissue in enumerate(TISSUES):
-        table[label] = tissue.organ in into or (tissue.name in SOFT and not confined)
+        table[label] = tissue.belongs_to(into) or (tissue.name in SOFT and not confined)
     return table
 
 

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from lymphoma.simulation.build import Build
 from lymphoma.simulation.frame import Canvas
 from lymphoma.simulation.plan import PatientPlan
 from lymphoma.simulation.shapes import Array, Bounds, Capsule, Ellipsoid, Region, mirrored, tube
+from lymphoma.simulation.tissues import SIDES
 
-__all__ = ["CAGE", "CAVITY", "Profile", "paint_outline"]
+__all__ = ["CAGE", "CAVITY", "Profile", "paint_outline", "spine_y"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,25 +88,34 @@ CAVITY = Profile(
 )  # fmt: skip
 """Abdomen and pelvis inside the muscular wall."""
 
+_SPINE_Z = (-20.0, 20.0, 60.0, 100.0, 140.0, 200.0, 280.0, 350.0, 430.0, 500.0, 560.0, 600.0, 655.0, 680.0)
+_SPINE_Y = (74.0, 66.0, 50.0, 32.0, 26.0, 32.0, 46.0, 56.0, 55.0, 40.0, 22.0, 12.0, 14.0, 16.0)
+
+
+def spine_y(z: Array) -> Array:
+    """y of the centre of the vertebral bodies at z, mm."""
+    return np.asarray(np.interp(z.ravel(), _SPINE_Z, _SPINE_Y).reshape(z.shape), dtype=np.float32)
+
+
 EVERYWHERE: Bounds = ((-400.0, -400.0, -400.0), (400.0, 400.0, 1000.0))
 
 
-def paint_outline(canvas: Canvas, plan: PatientPlan) -> None:
+def paint_outline(canvas: Canvas, plan: PatientPlan, build: Build) -> None:
     """Skin, fat, muscle and the fatty filling of the cavities; every later organ lies on top."""
-    fat_mm = _fat_mm(plan)
-    for tissue, grow in (("skin", fat_mm + 2.0), ("fat", fat_mm), ("muscle", 0.0)):
-        _paint_layer(canvas, plan, tissue, grow)
-    canvas.paint("visceral_fat", Region(((-150, -120, -60), (150, 120, 346)), CAVITY.level))
+    for tissue, grow in (("skin", build.fat_mm + 2.0), ("fat", build.fat_mm), ("muscle", 0.0)):
+        _paint_layer(canvas, build, tissue, grow)
+
+    def cavity(x: Array, y: Array, z: Array) -> Array:
+        return CAVITY.level(x, y, z, build.cavity_mm)
+
+    canvas.paint("visceral_fat", Region(((-150, -125, -60), (150, 125, 346)), cavity))
     if plan.person.sex == "F":
-        _paint_breasts(canvas, fat_mm)
+        _paint_breasts(canvas, build)
+    else:
+        canvas.paint("skin", Ellipsoid((0.0, -64.0, -96.0), (33.0, 27.0, 38.0)), only=("outside", "skin", "fat"))
 
 
-def _fat_mm(plan: PatientPlan) -> float:
-    """Thickness of the fat under the skin of the trunk: from body mass index, more in women (assumption)."""
-    return float(np.clip(3.0 + 1.5 * (plan.person.bmi - 18.0), 3.0, 32.0)) * (1.3 if plan.person.sex == "F" else 1.0)
-
-
-def _paint_layer(canvas: Canvas, plan: PatientPlan, tissue: str, grow: float) -> None:
+def _paint_layer(canvas: Canvas, build: Build, tissue: str, grow: float) -> None:
     """One layer of trunk, limbs, neck and head; limbs and neck carry less fat than the trunk."""
 
     def trunk(x: Array, y: Array, z: Array) -> Array:
@@ -114,13 +125,16 @@ def _paint_layer(canvas: Canvas, plan: PatientPlan, tissue: str, grow: float) ->
     # shapes of the head and limbs first lose the fat their lean radius stands for
     limb, neck, head = 0.55 * grow, 0.35 * grow, min(grow, 2.0) + 0.08 * grow
     canvas.paint(tissue, Region(EVERYWHERE, trunk))
-    for side in (-1, 1):
+    for side in SIDES:
+        canvas.paint(
+            tissue, *(Capsule(mirrored(a, side), mirrored(b, side), ra + limb, rb + limb) for a, b, ra, rb in _LEG)
+        )
+    for arm in build.arms:
         canvas.paint(
             tissue,
-            *(
-                Capsule(mirrored(a, side), mirrored(b, side), ra + limb, rb + limb)
-                for a, b, ra, rb in (*_LEG, *(_ARM_UP if plan.scan.arms_up else _ARM_DOWN))
-            ),
+            Capsule(arm.shoulder, arm.elbow, 46.0 + limb, 34.0 + limb),
+            Capsule(arm.elbow, arm.wrist, 35.0 + limb, 24.0 + limb),
+            Ellipsoid((arm.wrist[0], arm.wrist[1], arm.wrist[2] + (60 if arm.raised else -60)), (38, 20, 75)),
         )
     canvas.paint(
         tissue,
@@ -135,25 +149,17 @@ _LEG = (
     ((92.0, 4.0, -60.0), (88.0, 6.0, -330.0), 74.0, 62.0),
     ((90.0, 40.0, -20.0), (92.0, 30.0, -80.0), 72.0, 62.0),
 )
-_ARM_UP = (
-    ((160.0, 12.0, 508.0), (178.0, -6.0, 700.0), 46.0, 38.0),
-    ((178.0, -6.0, 700.0), (150.0, -30.0, 960.0), 38.0, 32.0),
-)
-_ARM_DOWN = (
-    ((172.0, 14.0, 500.0), (232.0, 26.0, 250.0), 46.0, 36.0),
-    ((232.0, 26.0, 250.0), (232.0, -20.0, 10.0), 36.0, 26.0),
-    ((232.0, -20.0, 10.0), (222.0, -30.0, -110.0), 26.0, 20.0),
-)
 
 
-def _paint_breasts(canvas: Canvas, fat_mm: float) -> None:
-    size = 0.8 + 0.02 * fat_mm
-    for side in (-1, 1):
-        centre = (side * 78.0, -108.0 - 0.8 * fat_mm, 395.0)
-        canvas.paint("skin", Ellipsoid(centre, (58 * size + 2, 42 * size + 2, 54 * size + 2)), only=("outside",))
-        canvas.paint("fat", Ellipsoid(centre, (58 * size, 42 * size, 54 * size)), only=("skin",))
+def _paint_breasts(canvas: Canvas, build: Build) -> None:
+    size = (0.8 + 0.02 * build.fat_mm) * build.scale["breast"]
+    for side, name in SIDES.items():
+        # a breast of a woman on her back falls to the side
+        centre = (side * (76.0 + 8.0 * size), -104.0 - 0.8 * build.fat_mm, 395.0)
+        canvas.paint("skin", Ellipsoid(centre, (60 * size + 2, 40 * size + 2, 54 * size + 2)), only=("outside",))
+        canvas.paint("fat", Ellipsoid(centre, (60 * size, 40 * size, 54 * size)), only=("skin",))
         canvas.paint(
-            "gland",
+            f"gland_{name}",
             Ellipsoid((centre[0], centre[1] - 8, centre[2]), (30 * size, 20 * size, 28 * size)),
             only=("fat", "skin"),
         )

@@ -14,7 +14,7 @@ from lymphoma.simulation.frame import MID_THIGH_MM, VERTEX_MM, stretch_of
 from lymphoma.simulation.lesions import LesionTruth, place_lesions
 from lymphoma.simulation.plan import PatientPlan
 from lymphoma.simulation.scanner import add_pet_noise, ct_numbers, pet_response, upsample_in_plane, with_ct_noise
-from lymphoma.simulation.tissues import LABELS, ORGAN_NAMES
+from lymphoma.simulation.tissues import AIRY, LABELS, ORGAN_NAMES
 from lymphoma.simulation.uptake import draw_uptake, tissue_activity
 
 __all__ = ["Protocol", "VirtualPatient", "build_patient"]
@@ -121,5 +121,5 @@ def _draw_masses(tissues: npt.NDArray[np.uint8], grid: Grid, lesions: npt.NDArra
     ]
     k, j, i = (axis.astype(np.intp) for axis in index)
     there = lesions[np.ix_(k, j, i)] > 0
-    yields = [LABELS[name] for name in ("fat", "visceral_fat", "lung_left", "lung_right")]
+    yields = [LABELS[name] for name in AIRY]
     tissues[there & np.isin(tissues, yields)] = LABELS["muscle"]

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Array", "Bounds", "Capsule", "Ellipsoid", "Region", "Shape", "mirrored", "rotation", "tube"]
+__all__ = ["Array", "Bounds", "Capsule", "Ellipsoid", "Point", "Region", "Shape", "mirrored", "rotation", "tube"]
 
 Array = npt.NDArray[np.float32]
 Point = tuple[float, float, float]

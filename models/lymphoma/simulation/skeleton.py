@@ -4,33 +4,28 @@ from __future__ import annotations
 
 import numpy as np
 
+from lymphoma.simulation.build import Arm, Build
 from lymphoma.simulation.frame import Canvas
-from lymphoma.simulation.outline import CAGE
-from lymphoma.simulation.plan import PatientPlan
+from lymphoma.simulation.outline import CAGE, spine_y
 from lymphoma.simulation.shapes import Array, Capsule, Ellipsoid, Region, mirrored, rotation, tube
+from lymphoma.simulation.tissues import MUSCLES, SIDES
 
-__all__ = ["paint_skeleton", "spine_y"]
+__all__ = ["paint_skeleton"]
 
-_SPINE_Z = (-20.0, 20.0, 60.0, 100.0, 140.0, 200.0, 280.0, 350.0, 430.0, 500.0, 560.0, 600.0, 655.0, 680.0)
-_SPINE_Y = (74.0, 66.0, 50.0, 32.0, 26.0, 32.0, 46.0, 56.0, 55.0, 40.0, 22.0, 12.0, 14.0, 16.0)
 # lower plate of L5 upwards to the top of C1: 5 lumbar, 12 thoracic, 7 cervical vertebrae
+_LEVELS = {"L": (97.0, 262.0), "T": (262.0, 548.0), "C": (548.0, 655.0)}
 _PLATES = np.concatenate([np.linspace(97, 262, 6)[:-1], np.linspace(262, 548, 13)[:-1], np.linspace(548, 655, 8)])
 
-_SIDES = {-1: "right", 1: "left"}
 
-
-def spine_y(z: Array) -> Array:
-    """y of the centre of the vertebral bodies at z, mm."""
-    return np.asarray(np.interp(z.ravel(), _SPINE_Z, _SPINE_Y).reshape(z.shape), dtype=np.float32)
-
-
-def paint_skeleton(canvas: Canvas, plan: PatientPlan) -> None:
+def paint_skeleton(canvas: Canvas, build: Build) -> None:
     """All bones; organs of the trunk are painted before it, so that bone covers what it crosses."""
     _paint_ribs(canvas)
     _paint_spine(canvas)
-    _paint_shoulders(canvas, plan)
+    for (side, name), arm in zip(SIDES.items(), build.arms, strict=True):
+        _paint_shoulder(canvas, side, name, arm.raised)
+        _paint_arm(canvas, name, arm)
     _paint_pelvis(canvas)
-    for side, name in _SIDES.items():
+    for side, name in SIDES.items():
         _paint_femur(canvas, side, f"femur_{name}")
 
 
@@ -64,14 +59,15 @@ def _paint_spine(canvas: Canvas) -> None:
             np.maximum(np.minimum(ring, np.maximum(np.minimum(spinous, transverse), open_part)), -back - 9)
         )
 
-    column = ((-60.0, -20.0, 97.0), (60.0, 140.0, 655.0))
-    canvas.paint("disc", Region(column, body))
-    canvas.paint_bone("vertebrae", Region(column, vertebra), rim_mm=2.5)
-    canvas.paint_bone("vertebrae", Region(column, arch), rim_mm=3.0)
+    canvas.paint("disc", Region(((-60.0, -20.0, 97.0), (60.0, 140.0, 655.0)), body))
+    for region, (low, high) in _LEVELS.items():
+        stretch = ((-60.0, -20.0, low), (60.0, 140.0, high))
+        canvas.paint_bone(f"vertebrae_{region}", Region(stretch, vertebra), rim_mm=2.5)
+        canvas.paint_bone(f"vertebrae_{region}", Region(stretch, arch), rim_mm=3.0)
     # an assumption: atlas and axis are drawn like the other cervical vertebrae
     z = np.arange(110.0, 672.0, 24.0)
     a = np.interp(z, (97, 262, 400, 548, 655), (25, 20, 16, 11.5, 10))
-    y = np.interp(z, _SPINE_Z, _SPINE_Y) + 0.74 * a + 9
+    y = spine_y(z) + 0.74 * a + 9
     canvas.paint("fat", *tube([(0.0, float(v), float(w)) for v, w in zip(y, z, strict=True)], 8.0, 8.0))
     canvas.paint("spinal_cord", *tube([(0.0, float(v), float(w)) for v, w in zip(y, z, strict=True)], 4.5, 6.0))
 
@@ -91,8 +87,9 @@ def _paint_ribs(canvas: Canvas) -> None:
         ends = np.maximum(np.maximum(-height, height - (highest - lowest)), margin - z)
         return np.asarray(np.maximum((round_section - 1) * 4.5, ends))
 
-    bounds = ((-150.0, -120.0, 200.0), (150.0, 120.0, 556.0))
-    canvas.paint_bone("ribs", Region(bounds, rib), rim_mm=2.2)
+    for side, name in SIDES.items():
+        near, far = sorted((side * 0.01, side * 150.0))
+        canvas.paint_bone(f"rib_{name}", Region(((near, -120.0, 200.0), (far, 120.0, 556.0)), rib), rim_mm=2.2)
 
     def costal(x: Array, y: Array, z: Array) -> Array:
         return np.asarray(np.maximum(np.maximum(rib(x, y, z), np.abs(x) - 62), y + 20))
@@ -106,25 +103,27 @@ def _paint_ribs(canvas: Canvas) -> None:
     canvas.paint_bone("sternum", Region(((-32.0, -120.0, 322.0), (32.0, 0.0, 518.0)), sternum), rim_mm=2.0)
 
 
-def _paint_shoulders(canvas: Canvas, plan: PatientPlan) -> None:
-    for side, name in _SIDES.items():
-        lift = 18.0 if plan.scan.arms_up else 0.0
-        collar = [(16.0, -52.0, 520.0), (60.0, -42.0, 535.0), (105.0, -10.0, 534.0 + lift), (148.0, 8.0, 532.0 + lift)]
-        canvas.paint_bone(f"clavicula_{name}", *tube([mirrored(p, side) for p in collar], 6.5), rim_mm=2.5)
-        blade = rotation("z", -side * 34.0) @ rotation("y", side * (22.0 if plan.scan.arms_up else 6.0))
-        canvas.paint_bone(
-            f"scapula_{name}",
-            Ellipsoid((side * 112.0, 74.0, 450.0 + lift), (40.0, 5.0, 62.0), blade),
-            *tube([mirrored(p, side) for p in ((100.0, 84.0, 490.0 + lift), (150.0, 40.0, 520.0 + lift))], 6.0),
-            rim_mm=2.5,
-        )
-        if plan.scan.arms_up:
-            shaft = [(158.0, 14.0, 512.0), (174.0, 0.0, 690.0), (150.0, -26.0, 940.0)]
-        else:
-            shaft = [(170.0, 14.0, 500.0), (230.0, 26.0, 255.0), (230.0, -18.0, 20.0)]
-        bone = f"humerus_{name}"
-        canvas.paint_bone(bone, *tube([mirrored(p, side) for p in shaft], 11.5, 9.0), rim_mm=4.5)
-        canvas.paint_bone(bone, Ellipsoid(mirrored((shaft[0][0], shaft[0][1], shaft[0][2]), side), (24, 24, 24)))
+def _paint_shoulder(canvas: Canvas, side: int, name: str, raised: bool) -> None:
+    lift = 18.0 if raised else 0.0
+    collar = [(16.0, -52.0, 520.0), (60.0, -42.0, 535.0), (105.0, -10.0, 534.0 + lift), (148.0, 8.0, 532.0 + lift)]
+    canvas.paint_bone(f"clavicula_{name}", *tube([mirrored(p, side) for p in collar], 6.5), rim_mm=2.5)
+    blade = rotation("z", -side * 34.0) @ rotation("y", side * (22.0 if raised else 6.0))
+    canvas.paint_bone(
+        f"scapula_{name}",
+        Ellipsoid((side * 112.0, 74.0, 450.0 + lift), (40.0, 5.0, 62.0), blade),
+        *tube([mirrored(p, side) for p in ((100.0, 84.0, 490.0 + lift), (150.0, 40.0, 520.0 + lift))], 6.0),
+        rim_mm=2.5,
+    )
+
+
+def _paint_arm(canvas: Canvas, name: str, arm: Arm) -> None:
+    bone = f"humerus_{name}"
+    canvas.paint("joint", Ellipsoid(arm.shoulder, (28, 28, 28)), only=MUSCLES)
+    canvas.paint_bone(bone, *tube((arm.shoulder, arm.elbow), 11.5, 10.0), rim_mm=4.5)
+    canvas.paint_bone(bone, Ellipsoid(arm.shoulder, (24, 24, 24)))
+    for off in (-9.0, 9.0):
+        ends = [(x + off, y + 0.5 * off, z) for x, y, z in (arm.elbow, arm.wrist)]
+        canvas.paint_bone(f"forearm_{name}", *tube(ends, 7.5, 6.5), rim_mm=3.5)
 
 
 def _paint_pelvis(canvas: Canvas) -> None:
@@ -135,7 +134,7 @@ def _paint_pelvis(canvas: Canvas) -> None:
         return np.asarray((np.sqrt((x / width) ** 2 + ((y - centre) / depth) ** 2) - 1) * depth)
 
     canvas.paint_bone("sacrum", Region(((-55.0, 15.0, -25.0), (55.0, 110.0, 97.0)), sacrum), rim_mm=2.5)
-    for side, name in _SIDES.items():
+    for side, name in SIDES.items():
 
         def wing(x: Array, y: Array, z: Array, side: int = side) -> Array:
             u = side * x
@@ -157,7 +156,7 @@ def _paint_pelvis(canvas: Canvas) -> None:
 
 def _paint_femur(canvas: Canvas, side: int, name: str) -> None:
     head = mirrored((88.0, 0.0, 2.0), side)
-    canvas.paint("cartilage", Ellipsoid(head, (27.0, 27.0, 27.0)))
+    canvas.paint("joint", Ellipsoid(head, (27.0, 27.0, 27.0)))
     neck = Capsule(head, mirrored((128.0, 6.0, -30.0), side), 16.0, 17.0)
     trochanter = Ellipsoid(mirrored((130.0, 10.0, -30.0), side), (19.0, 20.0, 24.0))
     shaft = tube([mirrored(p, side) for p in ((126.0, 6.0, -45.0), (112.0, 0.0, -180.0), (98.0, -4.0, -330.0))], 17, 13)

@@ -45,7 +45,7 @@ def tissue_activity(
     """
     activity = suv[tissues]
     rng = np.random.default_rng([plan.seed, 5])
-    bowel = [LABELS["small_bowel"], LABELS["colon_wall"]]
+    bowel = [LABELS["jejunum"], LABELS["ileum"]]
     where = np.isin(tissues, bowel)
     k, j, i = np.nonzero(where)
     shape = np.asarray(tissues.shape, dtype=float)
