@@ -1,25 +1,30 @@
-"""The scanners: blur and noise of the PET, CT numbers and noise of the CT."""
+"""The PET scanner: breathing, blur with or without overshoot at edges, noise, calibration."""
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
+from scipy import ndimage, optimize, special
 
 from lymphoma.simulation.anatomy import Grid
 from lymphoma.simulation.plan import PatientPlan
-from lymphoma.simulation.tissues import LABELS, TISSUES
+from lymphoma.simulation.respiration import breathing_average
 
-__all__ = ["add_pet_noise", "blur", "ct_numbers", "pet_response", "upsample_in_plane", "with_ct_noise"]
+__all__ = ["add_pet_noise", "blur", "edge_response", "pet_response"]
 
 Array = npt.NDArray[np.float32]
+Triple = tuple[float, float, float]
 FWHM_PER_SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))
-NOISE_FWHM_MM = 5.5
-CT_NOISE_HU = 13.0
-_BANK = 24
+_AIR_SUV = 0.004
+_RADIUS_MM = 200.0  # where the blur has grown by psf_growth
+_TYPICAL_RADIUS_MM = 100.0
+_WIDER = 2.0  # sigma of what an edge-enhancing reconstruction takes away, in sigmas of what it adds
+_LIVER_RADIUS_MM, _BODY_RADIUS_MM = 90.0, 180.0
 
 
-def blur(activity: Array, fwhm_mm: float, spacing_mm: tuple[float, float, float]) -> Array:
+def blur(activity: Array, fwhm_mm: float, spacing_mm: Triple) -> Array:
     """Gaussian point spread, the same everywhere.
 
     Args:
@@ -29,102 +34,111 @@ def blur(activity: Array, fwhm_mm: float, spacing_mm: tuple[float, float, float]
     return np.asarray(ndimage.gaussian_filter(activity, sigma, mode="nearest", truncate=3.5), dtype=np.float32)
 
 
+def edge_response(activity: Array, fwhm_mm: float, overshoot: float, spacing_mm: Triple) -> Array:
+    """Blur by a line spread of ``fwhm_mm`` that overshoots at a plane edge by a share ``overshoot`` of the step.
+
+    A narrow Gaussian less a wide one: what a reconstruction that models the point spread does at edges (Gibbs). A
+    small hot object overshoots more than an edge. Values may be negative beside a high edge.
+    """
+    if overshoot == 0.0:
+        return blur(activity, fwhm_mm, spacing_mm)
+    gain, narrow = _edge_kernel(overshoot)
+    sharp = blur(activity, fwhm_mm * narrow, spacing_mm)
+    return (1 + np.float32(gain)) * sharp - np.float32(gain) * blur(activity, fwhm_mm * narrow * _WIDER, spacing_mm)
+
+
+@lru_cache(maxsize=256)
+def _edge_kernel(overshoot: float) -> tuple[float, float]:
+    """(gain, width): (1 + gain) G(w) - gain G(2 w) has line spread width 1 and overshoots a step as wanted."""
+    u = np.linspace(0.0, 6.0, 601)
+    narrow, wide = special.ndtr(u), special.ndtr(u / _WIDER)
+
+    def excess(gain: float) -> float:
+        return float(((1 + gain) * narrow - gain * wide).max() - 1.0 - overshoot)
+
+    gain = float(optimize.brentq(excess, 0.0, 12.0, xtol=1e-6))
+
+    def height(x: float) -> float:
+        return float((1 + gain) * np.exp(-(x**2) / 2) - gain / _WIDER * np.exp(-((x / _WIDER) ** 2) / 2))
+
+    half = float(optimize.brentq(lambda x: height(x) - height(0.0) / 2, 0.0, 3.0))
+    return gain, FWHM_PER_SIGMA / (2 * half)
+
+
 def pet_response(activity: Array, plan: PatientPlan, grid: Grid, *, slices: slice | None = None) -> Array:
-    """What the scanner would show of ``activity`` without noise.
+    """What the scanner would show of ``activity`` without noise and without its error of calibration.
 
     Args:
-        activity: SUV on ``grid``, or on a box of it. slices: the slices of ``grid`` in that box; None is all.
+        activity: SUV on ``grid``, or on a box of it; of a box that does not span whole slices the place in the
+            plane is not known, and its blur is that of 100 mm off the centre.
+        slices: the slices of ``grid`` in that box; None is all.
     """
-    return blur(activity, plan.scan.psf_fwhm_mm, grid.spacing_mm)
+    scan = plan.scan
+    heights = grid.axis_mm(2)[slices or slice(None)]
+    moved = breathing_average(activity, plan, heights)
+    if scan.psf_growth == 0.0:
+        return _at_least_zero(edge_response(moved, scan.psf_fwhm_mm, scan.overshoot, grid.spacing_mm))
+    if activity.shape[1:] != grid.shape[1:]:
+        typical = scan.psf_fwhm_mm * (1 + scan.psf_growth * (_TYPICAL_RADIUS_MM / _RADIUS_MM) ** 2)
+        return _at_least_zero(edge_response(moved, typical, scan.overshoot, grid.spacing_mm))
+    near = edge_response(moved, scan.psf_fwhm_mm, scan.overshoot, grid.spacing_mm)
+    far = edge_response(moved, scan.psf_fwhm_mm * (1 + scan.psf_growth), scan.overshoot, grid.spacing_mm)
+    share = np.minimum(_squared_radius(grid) / np.float32(_RADIUS_MM**2), np.float32(1))
+    near += share * (far - near)
+    return _at_least_zero(near)
 
 
-def add_pet_noise(
-    noise_free: Array, plan: PatientPlan, liver_suv: float, spacing_mm: tuple[float, float, float]
-) -> Array:
-    """Noise whose variance is proportional to the local uptake, correlated over ``NOISE_FWHM_MM``.
+def _at_least_zero(values: Array) -> Array:
+    return np.asarray(np.maximum(values, np.float32(0), out=values))
 
-    Its coefficient of variation in tissue of ``liver_suv`` is the plan's; a floor stands for scatter in air. Negative
-    values, which a reconstruction does not give, become 0.
+
+def _squared_radius(grid: Grid) -> Array:
+    """Squared distance from the field's axis, mm2, shape (1, j, i)."""
+    x, y = grid.axis_mm(0), grid.axis_mm(1)
+    return np.asarray(x[None, None, :] ** 2 + y[None, :, None] ** 2, dtype=np.float32)
+
+
+def add_pet_noise(noise_free: Array, plan: PatientPlan, liver_suv: float, grid: Grid) -> Array:
+    """Noise whose variance is proportional to the local uptake, correlated over the scan's ``noise_fwhm_mm``.
+
+    Its coefficient of variation in tissue of ``liver_suv`` is the plan's, at the liver's distance from the axis; with
+    ``noise_rise`` it is higher on the axis, where more is attenuated, between two bed positions, and in the outermost
+    slices, where fewer coincidences are seen. A floor stands for scatter in air. Negative values, which a
+    reconstruction does not give, become 0.
     """
     rng = np.random.default_rng([plan.seed, 6])
-    white = blur(rng.standard_normal(noise_free.shape, dtype=np.float32), NOISE_FWHM_MM, spacing_mm)
-    white /= np.float32(white.std())
-    scale = plan.scan.liver_cov**2 * liver_suv
-    noisy = noise_free + white * np.sqrt(np.float32(scale) * (noise_free + np.float32(0.004)))
-    return np.asarray(np.maximum(noisy, np.float32(0)), dtype=np.float32)
+    white = rng.standard_normal(noise_free.shape, dtype=np.float32)
+    fwhm = plan.scan.noise_fwhm_mm
+    white = blur(white, fwhm, grid.spacing_mm)
+    white *= np.float32(plan.scan.liver_cov * np.sqrt(liver_suv)) / _spread_after(fwhm, grid.spacing_mm)
+    if plan.scan.noise_rise > 0.0:
+        white *= _noise_shape(plan, grid)
+    white *= np.sqrt(noise_free + np.float32(_AIR_SUV))
+    white += noise_free
+    return np.asarray(np.maximum(white, np.float32(0), out=white), dtype=np.float32)
 
 
-def ct_numbers(tissues: npt.NDArray[np.uint8], grid: Grid, *, couch: bool = True) -> Array:
-    """CT numbers of tissue labels in HU, float32, slightly blurred in plane; with the couch under the patient."""
-    table = np.full(256, -1000.0, dtype=np.float32)
-    for label, tissue in enumerate(TISSUES):
-        table[label] = tissue.hu
-    hu = table[tissues]
-    if couch:
-        _lay_couch(hu, tissues, grid)
-    sigma = (0.0, *(0.9 / spacing for spacing in (grid.spacing_mm[1], grid.spacing_mm[0])))
-    return np.asarray(ndimage.gaussian_filter(hu, sigma, mode="nearest", truncate=3.0), dtype=np.float32)
+@lru_cache(maxsize=64)
+def _spread_after(fwhm_mm: float, spacing_mm: Triple) -> np.float32:
+    """Standard deviation of white noise of SD 1 after :func:`blur`, far from the edges."""
+    spread = 1.0
+    for spacing in spacing_mm:
+        half = 32
+        point = np.zeros(2 * half + 1)
+        point[half] = 1.0
+        spread *= float(
+            np.sqrt((ndimage.gaussian_filter1d(point, fwhm_mm / FWHM_PER_SIGMA / spacing, truncate=3.5) ** 2).sum())
+        )
+    return np.float32(spread)
 
 
-def _lay_couch(hu: Array, tissues: npt.NDArray[np.uint8], grid: Grid) -> None:
-    """A curved carbon shell with a foam core, just under the lowest point of the back."""
-    rows = np.flatnonzero((tissues != LABELS["outside"]).any(axis=(0, 2)))
-    back = grid.axis_mm(1)[rows[-1]] + 2.0 if len(rows) else 100.0
-    x, y = grid.axis_mm(0)[None, :], grid.axis_mm(1)[:, None]
-    top = back - 0.00035 * x**2
-    depth = y - top
-    bed = (depth >= 0) & (depth < 36) & (np.abs(x) < 210)
-    shell = bed & ((depth < 4) | (depth > 32) | (np.abs(x) > 205))
-    outside = tissues == LABELS["outside"]
-    hu[outside & shell[None]] = -180.0
-    hu[outside & (bed & ~shell)[None]] = -930.0
-
-
-def upsample_in_plane(coarse: Array, seed: int) -> npt.NDArray[np.int16]:
-    """CT on twice the rows and columns: linear between voxel centres, with noise, as stored CT numbers.
-
-    The noise comes from a bank of slices, each turned over and shifted at random, so that hundreds of slices of
-    512 x 512 stay quick.
-
-    Args:
-        coarse: HU, shape (k, j, i).
-
-    Returns:
-        int16 of shape (k, 2j, 2i), within -1024..3071.
-    """
-    slices, rows, columns = coarse.shape
-    fine = np.empty((slices, 2 * rows, 2 * columns), dtype=np.int16)
-    bank, picks = _noise_bank(seed, (2 * rows, 2 * columns), slices)
-    for k in range(slices):
-        doubled = _double(_double(coarse[k]).T).T
-        pick, shift_j, shift_i = picks[k]
-        doubled = doubled + np.roll(bank[pick], (shift_j, shift_i), axis=(0, 1))
-        np.clip(np.rint(doubled, out=doubled), -1024, 3071, out=doubled)
-        fine[k] = doubled
-    return fine
-
-
-def with_ct_noise(hu: Array, seed: int) -> npt.NDArray[np.int16]:
-    """The same noise without a change of grid; (k, j, i) to int16."""
-    bank, picks = _noise_bank(seed, (hu.shape[1], hu.shape[2]), hu.shape[0])
-    noisy = np.stack([hu[k] + np.roll(bank[n], (j, i), axis=(0, 1)) for k, (n, j, i) in enumerate(picks)])
-    return np.asarray(np.clip(np.rint(noisy), -1024, 3071), dtype=np.int16)
-
-
-def _noise_bank(seed: int, shape: tuple[int, int], slices: int) -> tuple[Array, npt.NDArray[np.int64]]:
-    rng = np.random.default_rng([seed, 7])
-    bank = rng.standard_normal((_BANK, *shape), dtype=np.float32)
-    bank = np.asarray(ndimage.gaussian_filter(bank, (0.0, 0.7, 0.7), mode="wrap", truncate=3.0), dtype=np.float32)
-    bank *= np.float32(CT_NOISE_HU / bank.std())
-    picks = np.stack([rng.integers(0, n, slices) for n in (_BANK, *shape)], axis=1)
-    return bank, picks
-
-
-def _double(image: Array) -> Array:
-    """Twice the rows by linear interpolation between centres (weights 3/4 and 1/4)."""
-    before, after = np.roll(image, 1, axis=0), np.roll(image, -1, axis=0)
-    before[0], after[-1] = image[0], image[-1]
-    doubled = np.empty((2 * image.shape[0], image.shape[1]), dtype=np.float32)
-    doubled[0::2] = np.float32(0.75) * image + np.float32(0.25) * before
-    doubled[1::2] = np.float32(0.75) * image + np.float32(0.25) * after
-    return doubled
+def _noise_shape(plan: PatientPlan, grid: Grid) -> Array:
+    """Relative standard deviation over the field, 1 at the liver's radius in the middle of a bed; (k, j, i)."""
+    rise = plan.scan.noise_rise
+    radial = 1 + rise * (
+        (_LIVER_RADIUS_MM / _BODY_RADIUS_MM) ** 2 - np.minimum(_squared_radius(grid) / _BODY_RADIUS_MM**2, 1)
+    )
+    z = grid.axis_mm(2)
+    between = 0.25 * rise * (1 - np.cos(2 * np.pi * (z - z[0]) / plan.scan.model.bed_mm))
+    ends = 2.0 * rise * np.exp(-np.minimum(z - z[0], z[-1] - z) / 12.0)
+    return np.asarray(radial * (1 + between + ends)[:, None, None], dtype=np.float32)

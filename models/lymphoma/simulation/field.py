@@ -1,0 +1,67 @@
+"""The field of view of a patient's scan as a grid, and the short one around the largest lesion."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lymphoma.simulation.anatomy import Grid
+from lymphoma.simulation.frame import VERTEX_MM, stretch_of
+from lymphoma.simulation.plan import PatientPlan
+from lymphoma.simulation.protocol import Protocol
+from lymphoma.simulation.stations import PLACES
+
+__all__ = ["ct_grid", "pet_grid", "slab_protocol"]
+
+_DIAPHRAGM_MM = 320.0
+_SLAB_MATRIX = 128
+_PET_AIR_MM, _CT_AIR_MM = 12.0, 14.0  # above the vertex
+
+
+def pet_grid(plan: PatientPlan, protocol: Protocol) -> Grid:
+    """The PET's grid, centred on the body's axis."""
+    return _grid(plan, protocol, protocol.pet_spacing_mm, protocol.pet_matrix, air_mm=_PET_AIR_MM)
+
+
+def ct_grid(plan: PatientPlan, protocol: Protocol) -> Grid:
+    """The CT's grid; it begins where the PET's does."""
+    return _grid(plan, protocol, protocol.ct_spacing_mm, protocol.ct_matrix, air_mm=_CT_AIR_MM)
+
+
+def slab_protocol(plan: PatientPlan, *, extent_mm: float = 100.0, spacing_mm: float = 4.0) -> Protocol:
+    """A short field of view with its middle at the planned place of the largest lesion, the CT on the PET's grid.
+
+    Where the lesion at last lies may differ by some mm. Without lesions the diaphragm is in the middle.
+
+    Args:
+        extent_mm: length in z. spacing_mm: edge of the cubic voxels; the matrix is 512 mm wide.
+    """
+    centre = None
+    if plan.disease.lesions:
+        largest = max(plan.disease.lesions, key=lambda lesion: lesion.volume_ml)
+        anchors = PLACES[largest.station].anchors
+        x, y, z = anchors[largest.anchor % len(anchors)]
+        point = stretch_of(plan, breath_mm=0.0).patient_point((largest.side * x, y, z))
+        centre = round(float(point[2]), 1)
+    return Protocol(
+        pet_spacing_mm=(spacing_mm, spacing_mm, spacing_mm),
+        pet_matrix=round(_SLAB_MATRIX * 4.0 / spacing_mm),
+        axial_extent_mm=extent_mm,
+        axial_centre_mm=centre,
+        ct_on_pet_grid=True,
+    )
+
+
+def _grid(
+    plan: PatientPlan, protocol: Protocol, spacing: tuple[float, float, float], matrix: int, *, air_mm: float
+) -> Grid:
+    stretch = stretch_of(plan, breath_mm=0.0)
+    low, high = plan.scan.covers_mm
+    bottom, top = stretch.patient_z(low), stretch.patient_z(high) + (air_mm if high >= VERTEX_MM else 0.0)
+    if protocol.axial_extent_mm is not None:
+        middle = protocol.axial_centre_mm
+        middle = stretch.patient_z(_DIAPHRAGM_MM) if middle is None else middle
+        top, bottom = (middle + sign * protocol.axial_extent_mm / 2 for sign in (1, -1))
+    slices = int(np.ceil((top - bottom) / spacing[2]))
+    half = (matrix - 1) / 2
+    first = (-half * spacing[0], -half * spacing[1], round(float(bottom), 1) + spacing[2] / 2)
+    return Grid((slices, matrix, matrix), spacing, first)
