@@ -11,6 +11,8 @@ import torch
 
 __all__ = ["Batch", "Draw", "Loss", "NullLoss", "Task"]
 
+_TORCH_STREAM = 1_000_003
+
 
 @dataclass(frozen=True)
 class Draw:
@@ -33,7 +35,7 @@ class Draw:
     @property
     def torch_seed(self) -> int:
         """Seed of torch's generators for this draw (dropout, MONAI)."""
-        return int(self.rng(stream=1_000_003).integers(2**31))
+        return int(np.random.SeedSequence([self.seed, _TORCH_STREAM, self.step, self.part]).generate_state(1)[0])
 
 
 @dataclass(frozen=True)
