@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 
 from nodal import __version__
-from nodal.errors import NodalError, Refused, WrongUsage
+from nodal.errors import Code, NodalError, Refused, WrongUsage
 from nodal.logs import log_to_stderr
 from nodal.settings import Settings, load_settings
 from nodal.study import ClinicalRecord
@@ -182,6 +182,70 @@ def simulate(
     else:
         for study in written:
             out.print(str(study.folder), highlight=False)
+
+
+@app.command()
+def cohort(
+    folder: Annotated[Path, typer.Argument(help="Folder with cohort.csv and the studies it names.")],
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Checks a cohort folder: who can be used for what, and why the others cannot. Exits 3 when nobody can.
+
+    Example: `nodal cohort ./cohort`
+    """
+    from rich.progress import Progress
+
+    from nodal.cohort import check_cohort
+    from nodal.cohort.show import cohort_table
+
+    settings = _settings(config)
+    with Progress(console=err, transient=True) as progress:
+        task = progress.add_task("patients", total=None)
+        report = check_cohort(
+            folder, settings, progress=lambda done, of: progress.update(task, completed=done, total=of)
+        )
+    error = Refused(Code.NO_USABLE_PATIENT, f"none of {report.summary.rows} patients can be used")
+    nobody = report.summary.usable == 0
+    if as_json:
+        refused = {"refused": {"code": error.code, "message": error.message}} if nobody else {}
+        show_json({**refused, **asdict(report)})
+    else:
+        out.print(cohort_table(report))
+        if nobody:
+            _say_error(error, as_json=False)
+    if nobody:
+        raise typer.Exit(error.exit_code)
+
+
+@app.command("import-cohort")
+def import_cohort(
+    kind: Annotated[str, typer.Argument(help="autopet, hecktor or tcia.")],
+    source: Annotated[Path, typer.Argument(help="The data set's folder as its publisher lays it out.")],
+    out_dir: Annotated[Path, typer.Option("--out", help="The cohort folder; made if missing, else empty.")],
+    only: Annotated[str | None, typer.Option(help="A diagnosis, such as lymphoma (autopet).")] = None,
+    copy: Annotated[bool, typer.Option("--copy", help="Copy the files in place of links.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Makes a cohort folder of a published data set; what the source does not tell stays empty.
+
+    Example: `nodal import-cohort autopet ./FDG-PET-CT-Lesions --out ./cohort --only lymphoma`
+    """
+    from typing import get_args
+
+    from nodal.cohort import importers
+
+    log_to_stderr()
+    if kind not in get_args(importers.Source):
+        raise WrongUsage(f"{kind} is not one of {', '.join(get_args(importers.Source))}")
+    with err.status("importing"):
+        report = importers.import_cohort(kind, source, out_dir, only=only, copy=copy)  # type: ignore[arg-type]
+    if as_json:
+        show_json(asdict(report))
+    else:
+        for passed in report.passed_over:
+            out.print(f"passed over {passed.what}: {passed.reason}", highlight=False)
+        out.print(f"{report.patients} patients, {report.references} with a contour. {report.note}", highlight=False)
 
 
 @app.command()

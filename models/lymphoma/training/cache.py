@@ -149,7 +149,7 @@ def _checksum(arrays: Arrays, note: str) -> str:
     for name in sorted(arrays):
         array = arrays[name]
         value = zlib.crc32(f"{name}{array.dtype.str}{array.shape}".encode(), value)
-        value = zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8), value)
+        value = zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data, value)
     return f"{value:08x}"
 
 

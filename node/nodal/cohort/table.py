@@ -1,0 +1,136 @@
+"""``cohort.csv``: rows become patients; a bad row is told, and never stops the others."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lymphoma.survival.clinical import ClinicalFactors
+from lymphoma.training.case import Outcome
+
+from nodal.cohort.model import Fault
+from nodal.cohort.values import Fields
+from nodal.errors import Code, Refused
+
+__all__ = ["COLUMNS", "Row", "read_table"]
+
+COLUMNS = (
+    "patient_id", "study", "reference", "age", "sex", "stage", "ldh_ratio", "ecog", "extranodal_sites",
+    "cell_of_origin", "bulky", "b_symptoms", "pfs_months", "pfs_event", "os_months", "os_event", "centre",
+)  # fmt: skip
+"""The columns of the interface, in their order."""
+
+EXTRA_COLUMNS = ("organs", "no_lesion")
+"""Further columns that are read where they are there; any other is kept as it is."""
+
+NEEDED = ("patient_id", "study")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One patient as the table tells.
+
+    Attributes:
+        line: in the file, the header is 1.
+        study: folder. references: contours, one for each reader. organs: an organ map in a place of its own.
+        no_lesion: the patient is declared to have no lesion, so that an empty or absent contour is the truth.
+        further: columns this version does not know, with their text.
+    """
+
+    line: int
+    patient_id: str
+    study: str = ""
+    references: tuple[str, ...] = ()
+    organs: str | None = None
+    no_lesion: bool = False
+    centre: str = ""
+    clinical: ClinicalFactors = ClinicalFactors()
+    pfs: Outcome | None = None
+    os: Outcome | None = None
+    further: Mapping[str, str] | None = None
+    faults: tuple[Fault, ...] = ()
+
+
+def read_table(path: Path) -> tuple[Row, ...]:
+    """Reads a cohort table (UTF-8, commas, one header line).
+
+    Every row is returned, with its faults. A patient id that occurs twice bars all its rows: which is right cannot
+    be known.
+
+    Raises:
+        Refused: COHORT_TABLE, no such file, no rows, a column needed or named twice.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig", errors="replace")
+    except OSError as fault:
+        raise Refused(Code.COHORT_TABLE, f"the folder holds no {path.name} that can be read") from fault
+    reader = csv.reader(io.StringIO(text.replace("\0", "\ufffd"), newline=""))
+    header = [name.strip().lower() for name in next(reader, [])]
+    _check_header(header)
+    rows = []
+    for fields in reader:
+        if any(field.strip() for field in fields):
+            rows.append(_row(reader.line_num, header, fields))
+    if not rows:
+        raise Refused(Code.COHORT_TABLE, "the table holds no row")
+    return _without_doubles(rows)
+
+
+def _check_header(header: list[str]) -> None:
+    missing = [name for name in NEEDED if name not in header]
+    if missing and len(header) == 1 and ";" in header[0]:
+        raise Refused(Code.COHORT_TABLE, "the table's columns are separated by semicolons; commas are expected")
+    if missing:
+        raise Refused(Code.COHORT_TABLE, f"the table has no column {' and no column '.join(missing)}")
+    twice = sorted(name for name, count in Counter(header).items() if count > 1 and name)
+    if twice:
+        raise Refused(Code.COHORT_TABLE, f"the table has the column {twice[0]} more than once")
+
+
+def _row(line: int, header: list[str], fields: list[str]) -> Row:
+    texts = dict(zip(header, (field.strip() for field in fields), strict=False))
+    patient_id = texts.get("patient_id", "")
+    if len(fields) != len(header):
+        said = f"the row has {len(fields)} fields, the header {len(header)}"
+    elif "\ufffd" in "".join(fields):
+        said = "the row holds bytes that are not UTF-8 text"
+    elif not patient_id:
+        said = "the row names no patient"
+    else:
+        return _patient(line, patient_id, Fields(texts))
+    return Row(line, patient_id.replace("\ufffd", "?"), faults=(Fault(Code.ROW_UNREADABLE, said),))
+
+
+def _patient(line: int, patient_id: str, fields: Fields) -> Row:
+    clinical, outcomes = fields.clinical(), fields.outcomes()
+    known = {*COLUMNS, *EXTRA_COLUMNS}
+    return Row(
+        line=line,
+        patient_id=patient_id,
+        study=fields.text("study"),
+        references=fields.several("reference"),
+        organs=fields.text("organs") or None,
+        no_lesion=fields.flag("no_lesion", bars=("segmentation",)) or False,
+        centre=fields.text("centre"),
+        clinical=clinical,
+        pfs=outcomes.pfs,
+        os=outcomes.os,
+        further={name: text for name, text in fields.texts.items() if name and name not in known},
+        faults=tuple(fields.faults),
+    )
+
+
+def _without_doubles(rows: list[Row]) -> tuple[Row, ...]:
+    times = Counter(row.patient_id for row in rows if row.patient_id)
+    return tuple(
+        replace(row, faults=(*row.faults, _double(times[row.patient_id]))) if times[row.patient_id] > 1 else row
+        for row in rows
+    )
+
+
+def _double(times: int) -> Fault:
+    return Fault(Code.PATIENT_DUPLICATE, f"the patient id stands in {times} rows; none of them is used")
