@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from lymphoma.imaging.volume import Volume
 from lymphoma.simulation.anatomy import Grid, paint_tissues
@@ -51,12 +50,10 @@ def scan_ct_on_pet(plan: PatientPlan, tissues: Tissues, lesions: Lesions, grid: 
     """
     hu = _numbers(plan, tissues, grid, lesions > 0)
     x, y, z = plan.scan.ct.offset_mm
-    heights = displaced_z(plan, grid.axis_mm(2) - z, plan.scan.breath_mm)
+    heights = displaced_z(plan, grid.axis_mm(2) - z, np.array([plan.scan.breath_mm]))[0]
     if not np.allclose(heights, grid.axis_mm(2), atol=0.05):
         hu = sample_slices(hu, grid, heights)
-    if x or y:
-        shift = (0.0, y / grid.spacing_mm[1], x / grid.spacing_mm[0])
-        hu = np.asarray(ndimage.shift(hu, shift, order=1, mode="nearest"), dtype=np.float32)
+    hu = _shifted(_shifted(hu, y / grid.spacing_mm[1], axis=1), x / grid.spacing_mm[0], axis=2)
     expose(hu, plan, grid, offset_mm=(x, y, z))
     return Volume(with_ct_noise(hu, plan.seed, noise_by_slice(hu, grid, plan.scan.ct)), grid.affine)
 
@@ -68,6 +65,17 @@ def _numbers(
     return ct_numbers(
         tissues, grid, hu_of_tissues(plan), couch=plan.scan.ct.couch, masses=masses, mass_hu=mass_hu(plan)
     )
+
+
+def _shifted(image: npt.NDArray[np.float32], voxels: float, *, axis: int) -> npt.NDArray[np.float32]:
+    """Moved along an axis towards higher indices, linear between voxels; its edge is repeated."""
+    if voxels == 0.0:
+        return image
+    whole = int(np.floor(voxels))
+    part = np.float32(voxels - whole)
+    place = np.arange(image.shape[axis]) - whole
+    near, next_ = (np.take(image, np.clip(place - n, 0, len(place) - 1), axis=axis) for n in (0, 1))
+    return np.asarray(near + part * (next_ - near), dtype=np.float32)
 
 
 def _moved(grid: Grid, offset_mm: tuple[float, float, float]) -> Grid:

@@ -18,7 +18,8 @@ Array = npt.NDArray[np.float32]
 CT_NOISE_HU = 13.0
 PADDING_HU = -1024.0
 CONSTANT_HU = 40.0
-_BANK = 24
+_BANK = 16
+_BLUR_MM = 0.9
 _TYPICAL_AREA_MM2 = 75_000.0
 _RIM_MM, _RIM_HU = 9.0, 260.0
 
@@ -42,7 +43,9 @@ def ct_numbers(
         hu[masses] = mass_hu
     if couch:
         _lay_couch(hu, tissues, grid)
-    sigma = (0.0, *(0.9 / spacing for spacing in (grid.spacing_mm[1], grid.spacing_mm[0])))
+    sigma = (0.0, *(_BLUR_MM / spacing for spacing in (grid.spacing_mm[1], grid.spacing_mm[0])))
+    if max(sigma) < 0.25:  # the weight of a neighbour is then below 0.04 %
+        return hu
     return np.asarray(ndimage.gaussian_filter(hu, sigma, mode="nearest", truncate=3.0), dtype=np.float32)
 
 
@@ -151,7 +154,7 @@ def _add_noise(image: Array, bank: Array, pick: npt.NDArray[np.int64], noise_hu:
 def _noise_bank(seed: int, shape: tuple[int, int], slices: int) -> tuple[Array, npt.NDArray[np.int64]]:
     """Slices of noise of SD 1, and for every slice of the CT which to take and how far to shift it."""
     rng = np.random.default_rng([seed, 7])
-    bank = rng.standard_normal((min(_BANK, max(slices, 1)), *shape), dtype=np.float32)
+    bank = rng.standard_normal((min(_BANK, max(slices // 4, 4)), *shape), dtype=np.float32)
     bank = np.asarray(ndimage.gaussian_filter(bank, (0.0, 0.7, 0.7), mode="wrap", truncate=3.0), dtype=np.float32)
     bank /= np.float32(bank.std())
     picks = np.stack([rng.integers(0, n, slices) for n in (len(bank), *shape)], axis=1)

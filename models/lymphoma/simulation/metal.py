@@ -43,10 +43,11 @@ def add_metal(hu: Array, plan: PatientPlan, grid: Grid, *, offset_mm: Point) -> 
     for site in plan.scan.ct.metal:
         side = -1 if site == "hip_right" else 1
         rods = _HIP if site != "teeth" else tuple((_TEETH[n], _TEETH[n], 3.2) for n in fillings)
-        placed = [
-            (*(stretch.patient_point((side * p[0], p[1], p[2])) + offset_mm for p in (a, b)), radius)
-            for a, b, radius in rods
+        ends = [
+            [stretch.patient_point((side * x, y, z)) + np.asarray(offset_mm) for x, y, z in (start, end)]
+            for start, end, _ in rods
         ]
+        placed = [(start, end, rod[2]) for (start, end), rod in zip(ends, rods, strict=True)]
         _throw(hu, grid, _mask(placed, grid), rng, _REACH_MM[site])
 
 

@@ -73,23 +73,41 @@ def pet_response(activity: Array, plan: PatientPlan, grid: Grid, *, slices: slic
             plane is not known, and its blur is that of 100 mm off the centre.
         slices: the slices of ``grid`` in that box; None is all.
     """
-    scan = plan.scan
     heights = grid.axis_mm(2)[slices or slice(None)]
-    moved = breathing_average(activity, plan, heights)
-    if scan.psf_growth == 0.0:
-        return _at_least_zero(edge_response(moved, scan.psf_fwhm_mm, scan.overshoot, grid.spacing_mm))
     if activity.shape[1:] != grid.shape[1:]:
-        typical = scan.psf_fwhm_mm * (1 + scan.psf_growth * (_TYPICAL_RADIUS_MM / _RADIUS_MM) ** 2)
-        return _at_least_zero(edge_response(moved, typical, scan.overshoot, grid.spacing_mm))
-    near = edge_response(moved, scan.psf_fwhm_mm, scan.overshoot, grid.spacing_mm)
-    far = edge_response(moved, scan.psf_fwhm_mm * (1 + scan.psf_growth), scan.overshoot, grid.spacing_mm)
-    share = np.minimum(_squared_radius(grid) / np.float32(_RADIUS_MM**2), np.float32(1))
-    near += share * (far - near)
-    return _at_least_zero(near)
+        return _blurred(breathing_average(activity, plan, heights), plan, grid, None)
+    box = _lit(activity, plan, grid)
+    seen = np.zeros_like(activity)
+    part = breathing_average(np.ascontiguousarray(activity[:, box[0], box[1]]), plan, heights)
+    seen[:, box[0], box[1]] = _blurred(part, plan, grid, box)
+    return seen
 
 
-def _at_least_zero(values: Array) -> Array:
-    return np.asarray(np.maximum(values, np.float32(0), out=values))
+def _lit(activity: Array, plan: PatientPlan, grid: Grid) -> tuple[slice, slice]:
+    """Rows and columns outside of which there is nothing to see, so that air costs no time."""
+    reach = plan.scan.psf_fwhm_mm * (1 + plan.scan.psf_growth) * 2.5
+    found = []
+    for axis, spacing in ((1, grid.spacing_mm[1]), (2, grid.spacing_mm[0])):
+        where = np.flatnonzero(activity.any(axis=(0, 3 - axis)))
+        margin = int(np.ceil(reach / spacing))
+        low, high = (int(where[0]) - margin, int(where[-1]) + margin + 1) if len(where) else (0, 1)
+        found.append(slice(max(low, 0), min(high, activity.shape[axis])))
+    return found[0], found[1]
+
+
+def _blurred(activity: Array, plan: PatientPlan, grid: Grid, box: tuple[slice, slice] | None) -> Array:
+    """The point spread over rows and columns ``box`` of the field; None, the place in the plane is not known."""
+    scan = plan.scan
+    if box is None or scan.psf_growth == 0.0:
+        typical = 1 + scan.psf_growth * (_TYPICAL_RADIUS_MM / _RADIUS_MM) ** 2
+        seen = edge_response(activity, scan.psf_fwhm_mm * typical, scan.overshoot, grid.spacing_mm)
+    else:
+        seen = edge_response(activity, scan.psf_fwhm_mm, scan.overshoot, grid.spacing_mm)
+        far = edge_response(activity, scan.psf_fwhm_mm * (1 + scan.psf_growth), scan.overshoot, grid.spacing_mm)
+        far -= seen
+        far *= np.minimum(_squared_radius(grid)[:, box[0], box[1]] / np.float32(_RADIUS_MM**2), np.float32(1))
+        seen += far
+    return np.asarray(np.maximum(seen, np.float32(0), out=seen))
 
 
 def _squared_radius(grid: Grid) -> Array:
@@ -106,16 +124,26 @@ def add_pet_noise(noise_free: Array, plan: PatientPlan, liver_suv: float, grid: 
     slices, where fewer coincidences are seen. A floor stands for scatter in air. Negative values, which a
     reconstruction does not give, become 0.
     """
-    rng = np.random.default_rng([plan.seed, 6])
-    white = rng.standard_normal(noise_free.shape, dtype=np.float32)
-    fwhm = plan.scan.noise_fwhm_mm
-    white = blur(white, fwhm, grid.spacing_mm)
-    white *= np.float32(plan.scan.liver_cov * np.sqrt(liver_suv)) / _spread_after(fwhm, grid.spacing_mm)
+    noisy = _correlated_noise(noise_free, plan, grid)
+    noisy *= np.float32(plan.scan.liver_cov * np.sqrt(liver_suv))
     if plan.scan.noise_rise > 0.0:
-        white *= _noise_shape(plan, grid)
-    white *= np.sqrt(noise_free + np.float32(_AIR_SUV))
-    white += noise_free
-    return np.asarray(np.maximum(white, np.float32(0), out=white), dtype=np.float32)
+        noisy *= _noise_shape(plan, grid)
+    noisy *= np.sqrt(noise_free + np.float32(_AIR_SUV))
+    noisy += noise_free
+    return np.asarray(np.maximum(noisy, np.float32(0), out=noisy), dtype=np.float32)
+
+
+def _correlated_noise(noise_free: Array, plan: PatientPlan, grid: Grid) -> Array:
+    """Noise of SD 1, drawn for the rows and columns with a body in them and repeated in the air around it."""
+    rng = np.random.default_rng([plan.seed, 6])
+    box = _lit(noise_free, plan, grid)
+    shape = (noise_free.shape[0], box[0].stop - box[0].start, box[1].stop - box[1].start)
+    sigma = [plan.scan.noise_fwhm_mm / FWHM_PER_SIGMA / spacing for spacing in reversed(grid.spacing_mm)]
+    white = rng.standard_normal(shape, dtype=np.float32)
+    white = ndimage.gaussian_filter(white, sigma, mode="wrap", truncate=3.5)
+    white /= _spread_after(plan.scan.noise_fwhm_mm, grid.spacing_mm)
+    around = [(part.start, size - part.stop) for part, size in zip(box, noise_free.shape[1:], strict=True)]
+    return np.pad(white, ((0, 0), *around), mode="wrap")
 
 
 @lru_cache(maxsize=64)
