@@ -9,6 +9,7 @@ import numpy as np
 
 from lymphoma.imaging.volume import Volume
 from lymphoma.simulation.anatomy import organ_map, paint_tissues
+from lymphoma.simulation.confusers import ConfuserTruth
 from lymphoma.simulation.ct import scan_ct, scan_ct_on_pet
 from lymphoma.simulation.field import pet_grid, slab_protocol
 from lymphoma.simulation.lesions import LesionTruth, place_lesions
@@ -16,7 +17,7 @@ from lymphoma.simulation.plan import PatientPlan
 from lymphoma.simulation.protocol import Protocol
 from lymphoma.simulation.scanner import add_pet_noise, pet_response
 from lymphoma.simulation.tissues import LABELS, ORGAN_NAMES
-from lymphoma.simulation.uptake import draw_uptake, tissue_activity
+from lymphoma.simulation.uptake import draw_uptake, physiological_uptake
 
 __all__ = ["Protocol", "VirtualPatient", "build_patient", "build_slab"]
 
@@ -30,6 +31,7 @@ class VirtualPatient:
         ct_hu: int16 on its own grid.
         lesion_map: uint16 on the PET grid, 0 and the numbers of ``lesions``.
         organs: uint8 on the PET grid. names: label -> organ.
+        confusers: avid spots that are neither lymphoma nor an organ; no part of ``lesion_map``.
     """
 
     plan: PatientPlan
@@ -41,6 +43,7 @@ class VirtualPatient:
     lesions: tuple[LesionTruth, ...]
     organs: Volume
     names: Mapping[int, str]
+    confusers: tuple[ConfuserTruth, ...]
 
 
 def build_patient(plan: PatientPlan, protocol: Protocol | None = None) -> VirtualPatient:
@@ -55,7 +58,8 @@ def build_patient(plan: PatientPlan, protocol: Protocol | None = None) -> Virtua
     grid = pet_grid(plan, protocol)
     tissues = paint_tissues(plan, grid)
     suv = draw_uptake(plan)
-    placed = place_lesions(plan, tissues, tissue_activity(tissues, suv, plan), grid)
+    uptake = physiological_uptake(tissues, suv, plan, grid)
+    placed = place_lesions(plan, tissues, uptake.activity, grid)
     noise_free = pet_response(placed.activity, plan, grid)
     noisy = add_pet_noise(noise_free, plan, float(suv[LABELS["liver"]]), grid)
     if plan.scan.suv_scale != 1.0:
@@ -73,6 +77,7 @@ def build_patient(plan: PatientPlan, protocol: Protocol | None = None) -> Virtua
         lesions=placed.truths,
         organs=organ_map(np.where(placed.labels > 0, np.uint8(0), tissues), grid),
         names=dict(ORGAN_NAMES),
+        confusers=uptake.confusers,
     )
 
 

@@ -67,7 +67,7 @@ def _paint_spine(canvas: Canvas) -> None:
     # an assumption: atlas and axis are drawn like the other cervical vertebrae
     z = np.arange(110.0, 672.0, 24.0)
     a = np.interp(z, (97, 262, 400, 548, 655), (25, 20, 16, 11.5, 10))
-    y = spine_y(z) + 0.74 * a + 9
+    y = spine_y(z.astype(np.float32)) + 0.74 * a + 9
     canvas.paint("fat", *tube([(0.0, float(v), float(w)) for v, w in zip(y, z, strict=True)], 8.0, 8.0))
     canvas.paint("spinal_cord", *tube([(0.0, float(v), float(w)) for v, w in zip(y, z, strict=True)], 4.5, 6.0))
 
