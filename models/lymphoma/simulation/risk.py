@@ -4,20 +4,16 @@ Each mechanism is a score of the physical features, made standard with stored po
 (``data/risk.json``), so that a patient's risk does not depend on who else is in the cohort. eta = sigma times the
 standard score is the log hazard ratio of progression-free survival.
 
-======================  ================================================================================================
-impi                    the published linear predictor of the IMPI: burden, age, stage
-dissemination           SDmax above 0.32 per m (hazard ratio about 1.9, Cottereau 2021)
-site                    extranodal organs with the log hazard ratios of SEER: gut, lung, liver or pancreas, head and neck;
-                        marrow and bone [A]
-worst_lesion            the largest lesion score (size, uptake, place), standard within count and TMTV: neither count nor
-                        burden tells anything
-location                mean effect of the places of the lesions, standard within size, uptake, texture and count
-burden                  log TMTV: what an attention-weighted mean cannot sum
-texture                 volume-weighted mean heterogeneity, standard within count and TMTV
-non_lesion              uptake of spleen and marrow over the liver: outside every lesion
-null                    nothing
-mixed                   IMPI, worst lesion, location and spleen and marrow together: the project's default cohort [A]
-======================  ================================================================================================
+impi: the published linear predictor of the IMPI, from burden, age and stage.
+dissemination: SDmax above 0.32 per m (hazard ratio about 1.9, Cottereau 2021).
+site: extranodal organs with the log hazard ratios of SEER (gut, lung, liver or pancreas, head and neck); bone [A].
+worst_lesion: the largest lesion score (size, uptake, place), standard within count and TMTV, which then tell nothing.
+location: mean effect of the places of the lesions, standard within size, uptake, texture and count.
+burden: log TMTV, which an attention-weighted mean cannot sum.
+texture: volume-weighted heterogeneity of uptake, standard within count and TMTV.
+non_lesion: uptake of spleen and vertebrae over the liver, outside every lesion.
+null: nothing.
+mixed: IMPI, worst lesion, location and non-lesion together, the project's default cohort [A].
 """
 
 from __future__ import annotations
@@ -58,9 +54,9 @@ class Mechanism:
     """How a risk arises.
 
     Attributes:
-        score: table -> shape (P,); NaN where a patient has none (no lesion). given: confounders, shape (P, d), of which
-            the risk is made independent.
-        shape: "linear" keeps the score's own distribution; "normal" makes the risk normal, as the oracle figures assume.
+        score: table -> shape (P,); NaN where a patient has none (no lesion). given: confounders, shape (P, d), of
+            which the risk is made independent.
+        shape: "linear" keeps the score's own distribution; "normal" makes the risk normal, as the oracle figures do.
     """
 
     name: str

@@ -1,0 +1,4 @@
+"""Acceptances of the virtual cohort that need many patients: a report, not a part of the suite.
+
+python -m tests.acceptance --out DIR
+"""
