@@ -13,6 +13,8 @@ from pydicom import Dataset
 
 from nodal.dicom.write_common import StudyFrame, file_meta, study_frame, virtual_uid
 from nodal.dicom.write_ct import ct_instances
+from nodal.dicom.write_extras import extra_series
+from nodal.dicom.write_habits import Habit, habit_of
 from nodal.dicom.write_pet import becquerel_per_suv, pet_instances
 
 __all__ = ["WrittenStudy", "write_study"]
@@ -55,18 +57,26 @@ class WrittenStudy:
         return self.folder / "truth"
 
 
-def write_study(patient: VirtualPatient, out: Path, *, per_slice_slope: bool = True) -> WrittenStudy:
+def write_study(
+    patient: VirtualPatient, out: Path, *, per_slice_slope: bool | None = None, extras: bool = False
+) -> WrittenStudy:
     """Writes ``out/<patient id>/dicom/{PT,CT}/*.dcm`` and ``out/<patient id>/truth/``.
 
-    The same patient gives the same bytes. Files of an earlier study in the folder are replaced.
+    The headers follow the habits of the plan's scanner. The same patient gives the same bytes. Files of an earlier
+    study in the folder are replaced.
 
     Args:
-        per_slice_slope: see :func:`nodal.dicom.write_pet.pet_instances`.
+        per_slice_slope: overrules the habit of the scanner's maker, see :class:`nodal.dicom.write_habits.Habit`.
+        extras: also a series without attenuation correction (NAC), a CT with a sharp kernel (CTLUNG) and a localizer
+            (SCOUT), which a node has to pass over.
     """
-    frame = study_frame(patient, variant=f"per_slice_slope={per_slice_slope}")
+    habit = habit_of(patient.plan, per_slice_slope=per_slice_slope)
+    frame = study_frame(patient, variant=repr(habit))
     folder = out / frame.patient_id
-    pet = _write_series(pet_instances(patient, frame, per_slice_slope=per_slice_slope), folder / "dicom" / "PT")
-    ct = _write_series(ct_instances(patient, frame), folder / "dicom" / "CT")
+    pet = _write_series(pet_instances(patient, frame, habit), folder / "dicom" / "PT")
+    ct = _write_series(ct_instances(patient, frame, habit), folder / "dicom" / "CT")
+    for name, series in extra_series(patient, frame, habit).items() if extras else ():
+        _write_series(series, folder / "dicom" / name)
     truth = folder / "truth"
     truth.mkdir(parents=True, exist_ok=True)
     written = WrittenStudy(
@@ -76,7 +86,7 @@ def write_study(patient: VirtualPatient, out: Path, *, per_slice_slope: bool = T
         pet_series_instance_uid=virtual_uid(frame.identity, "PT"),
         ct_series_instance_uid=virtual_uid(frame.identity, "CT"),
         frame_of_reference_uid=frame.frame_of_reference_uid,
-        bq_ml_per_suv=becquerel_per_suv(patient, frame),
+        bq_ml_per_suv=becquerel_per_suv(patient, frame, habit),
         folder=folder,
         pet=pet,
         ct=ct,
@@ -85,7 +95,7 @@ def write_study(patient: VirtualPatient, out: Path, *, per_slice_slope: bool = T
         organ_names=truth / "organs.json",
         patient=truth / "patient.json",
     )
-    _write_truth(patient, frame, written)
+    _write_truth(patient, frame, habit, written)
     return written
 
 
@@ -104,7 +114,7 @@ def _write_series(instances: Iterator[Dataset], folder: Path) -> tuple[Path, ...
     return tuple(paths)
 
 
-def _write_truth(patient: VirtualPatient, frame: StudyFrame, written: WrittenStudy) -> None:
+def _write_truth(patient: VirtualPatient, frame: StudyFrame, habit: Habit, written: WrittenStudy) -> None:
     patient.lesion_map.save(written.lesions)
     patient.organs.save(written.organs)
     names = {str(label): name for label, name in sorted(patient.names.items())}
@@ -114,6 +124,8 @@ def _write_truth(patient: VirtualPatient, frame: StudyFrame, written: WrittenStu
         "study_instance_uid": frame.study_instance_uid,
         "plan": dataclasses.asdict(patient.plan),
         "protocol": dataclasses.asdict(patient.protocol),
+        "scanner": dataclasses.asdict(patient.plan.scan.model),
+        "habit": dataclasses.asdict(habit),
         "lesions": [dataclasses.asdict(lesion) for lesion in patient.lesions],
         "tmtv_ml": round(sum(lesion.volume_ml for lesion in patient.lesions), 3),
     }

@@ -21,12 +21,14 @@ from pydicom.uid import ExplicitVRLittleEndian
 from pydicom.valuerep import format_number_as_ds
 
 from nodal import __version__
+from nodal.dicom.write_habits import Habit
 
 __all__ = [
     "SeriesTemplate",
     "StudyFrame",
     "code",
     "common_header",
+    "date_time",
     "file_meta",
     "place_slice",
     "study_frame",
@@ -87,7 +89,7 @@ def study_frame(patient: VirtualPatient, *, variant: str = "") -> StudyFrame:
     )
 
 
-def common_header(patient: VirtualPatient, frame: StudyFrame) -> Dataset:
+def common_header(patient: VirtualPatient, frame: StudyFrame, habit: Habit) -> Dataset:
     """Patient, General Study, Patient Study, Frame of Reference and General Equipment (PS3.3 C.7), and the marks.
 
     Quality Control Subject is YES and a private block names the generator, so that no one takes the study for a
@@ -108,7 +110,7 @@ def common_header(patient: VirtualPatient, frame: StudyFrame) -> Dataset:
     header.PatientSize = f"{plan.person.height_m:.2f}"
     header.PatientWeight = f"{plan.person.weight_kg:.1f}"
     header.StudyInstanceUID = frame.study_instance_uid
-    header.StudyDate, header.StudyTime = _date_time(started)
+    header.StudyDate, header.StudyTime = date_time(started)
     header.StudyID = f"V{plan.seed}"
     header.StudyDescription = "Virtual FDG PET/CT whole body"
     header.AccessionNumber = f"V{plan.seed:08d}"
@@ -116,8 +118,8 @@ def common_header(patient: VirtualPatient, frame: StudyFrame) -> Dataset:
     header.FrameOfReferenceUID = frame.frame_of_reference_uid
     header.PositionReferenceIndicator = ""
     header.BodyPartExamined = "WHOLEBODY"
-    header.Manufacturer = "Nodal simulation"
-    header.ManufacturerModelName = "Virtual PET/CT"
+    header.Manufacturer = habit.manufacturer
+    header.ManufacturerModelName = habit.model
     header.DeviceSerialNumber = f"VIRTUAL-{GENERATOR}"
     header.SoftwareVersions = __version__
     header.InstitutionName = "Virtual hospital"
@@ -189,5 +191,6 @@ def code(value: str, scheme: str, meaning: str) -> Dataset:
     return item
 
 
-def _date_time(instant: datetime) -> tuple[str, str]:
+def date_time(instant: datetime) -> tuple[str, str]:
+    """As DA and TM, in whole seconds."""
     return instant.strftime("%Y%m%d"), instant.strftime("%H%M%S")
