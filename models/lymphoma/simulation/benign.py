@@ -154,10 +154,10 @@ def _rib_fracture(rng: np.random.Generator) -> list[Confuser]:
     """Two to four neighbouring ribs on one side, in a row."""
     side, angle = _side(rng), rng.uniform(-0.5, 0.9)
     x, y = 134.0 * np.cos(angle), 101.0 * np.sin(angle) - 3.0
-    first = int(rng.integers(2, 5)) + (2 if y < 0 else 0)
+    first = int(rng.integers(3, 6)) + (1 if y < 0 else 0)
     spots = []
     for rib in range(first, first + int(rng.integers(2, 5))):
-        z = 248.0 + (rib + 0.5) * 25.6 - 0.45 * (95.0 - y)
+        z = 262.0 + (rib + 0.5) * 25.6 - 0.40 * (95.0 - y) - 0.28 * x
         suv = _suv(rng, 5.0, 2.0, 9.0)
         spots.append(
             Confuser("rib_fracture", side, _near(rng, side, (x, y, z), 1.5), (11.0, 11.0, 9.0), suv, ("ribs",))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import numpy.typing as npt
 
 from lymphoma.simulation.build import Build
 from lymphoma.simulation.frame import Canvas
 from lymphoma.simulation.outline import CAGE
-from lymphoma.simulation.shapes import Array, Point, Region, mirrored, rotation, tube
+from lymphoma.simulation.shapes import Array, Capsule, Point, Region, mirrored, rotation, tube
 from lymphoma.simulation.tissues import LUNGS, SIDES
 
 __all__ = ["diaphragm", "paint_chest"]
@@ -63,19 +65,26 @@ def _paint_lobes(canvas: Canvas) -> None:
 
 
 def _paint_lung_vessels(canvas: Canvas) -> None:
-    """Two generations of pulmonary vessels fanning out of each hilum."""
-    rng = np.random.default_rng(7)  # the same fan in everybody; the body itself differs
     for side, name in SIDES.items():
         lung = tuple(lobe for lobe in LUNGS if lobe.endswith(name))
-        root = np.array([side * 40.0, 12.0, 428.0])
-        for _ in range(9):
-            way = np.array([side * rng.uniform(0.25, 1.0), rng.uniform(-0.9, 0.8), rng.uniform(-1.2, 0.9)])
-            fork = root + way / np.linalg.norm(way) * rng.uniform(28, 40)
-            canvas.paint("blood", *tube([_point(root), _point(fork)], 4.0, 3.0), only=lung)
-            for _ in range(3):
-                onward = way + rng.normal(0, 0.5, 3)
-                tip = fork + onward / np.linalg.norm(onward) * rng.uniform(25, 45)
-                canvas.paint("blood", *tube([_point(fork), _point(tip)], 2.6, 1.4), only=lung)
+        canvas.paint("blood", *_lung_vessels(side), only=lung)
+
+
+@cache
+def _lung_vessels(side: int) -> tuple[Capsule, ...]:
+    """Two generations of pulmonary vessels fanning out of the hilum."""
+    rng = np.random.default_rng([7, 1 + side])  # the same fan in everybody; the body itself differs
+    root = np.array([side * 40.0, 12.0, 428.0])
+    pieces: list[Capsule] = []
+    for _ in range(9):
+        way = np.array([side * rng.uniform(0.25, 1.0), rng.uniform(-0.9, 0.8), rng.uniform(-1.2, 0.9)])
+        fork = root + way / np.linalg.norm(way) * rng.uniform(28, 40)
+        pieces += tube([_point(root), _point(fork)], 4.0, 3.0)
+        for _ in range(3):
+            onward = way + rng.normal(0, 0.5, 3)
+            tip = fork + onward / np.linalg.norm(onward) * rng.uniform(25, 45)
+            pieces += tube([_point(fork), _point(tip)], 2.6, 1.4)
+    return tuple(pieces)
 
 
 def _point(values: npt.NDArray[np.float64]) -> Point:

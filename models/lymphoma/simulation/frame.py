@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -126,12 +127,22 @@ class Frame:
     def box(self, bounds: Bounds) -> tuple[slice, slice, slice] | None:
         """The smallest index box that holds ``bounds``; None when it lies outside the grid."""
         low, high = bounds
-        k = _span((self.z[:, 0, 0] >= low[2]) & (self.z[:, 0, 0] <= high[2]))
-        if k is None:
+        z = self.z[:, 0, 0]  # ascends, for the frame never folds
+        first, last = int(np.searchsorted(z, low[2], side="left")), int(np.searchsorted(z, high[2], side="right"))
+        if first >= last:
             return None
+        k = slice(first, last)
         j = _span(np.any((self.y[k] >= low[1]) & (self.y[k] <= high[1]), axis=(0, 2)))
         i = _span(np.any((self.x[k] >= low[0]) & (self.x[k] <= high[0]), axis=(0, 1)))
         return None if i is None or j is None else (k, j, i)
+
+
+@cache
+def _allowed(names: tuple[str, ...]) -> npt.NDArray[np.bool_]:
+    """Which labels are tissues of these names, shape (256,)."""
+    table = np.zeros(256, dtype=bool)
+    table[[LABELS[name] for name in names]] = True
+    return table
 
 
 def _grown(bounds: Bounds, by_mm: float) -> Bounds:
@@ -180,7 +191,5 @@ class Canvas:
     ) -> None:
         view = self.labels[box]
         if only:
-            allowed = np.zeros(256, dtype=bool)
-            allowed[[LABELS[name] for name in only]] = True
-            mask = mask & allowed[view]
+            mask = mask & _allowed(tuple(only))[view]
         np.copyto(view, np.uint8(LABELS[tissue]), where=mask)

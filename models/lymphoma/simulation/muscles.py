@@ -17,6 +17,7 @@ _PLANE_MM = 1.8
 def paint_muscles(canvas: Canvas) -> None:
     """Neck, chest wall, back, hip; painted into the outline's muscle before any organ or bone."""
     for side, name in SIDES.items():
+        canvas.paint("visceral_fat", _septa(side), only=("muscle",))
         _belly(canvas, f"autochthon_{name}", _back(side))
         _belly(
             canvas,
@@ -31,6 +32,20 @@ def paint_muscles(canvas: Canvas) -> None:
         # fat between the layers of the shoulder and between the thigh's compartments
         canvas.paint("fat", Ellipsoid(mirrored((142.0, 6.0, 450.0), side), (20.0, 26.0, 42.0)), only=("muscle",))
         canvas.paint("fat", Ellipsoid(mirrored((74.0, -58.0, -30.0), side), (22.0, 16.0, 40.0)), only=("muscle",))
+
+
+def _septa(side: int) -> Region:
+    """Sheets of fat between the compartments of a thigh, bent around the femur."""
+
+    def level(x: Array, y: Array, z: Array) -> Array:
+        u, v = side * x - np.float32(92), y - np.float32(4)
+        away = np.sqrt(u**2 + v**2)
+        turn = np.arctan2(v, u) + np.float32(0.012) * away
+        sheet = np.abs(np.sin(np.float32(1.5) * turn)) * away - np.float32(2.0)
+        return np.asarray(np.maximum(np.maximum(sheet, 30 - away), away - 62) + 0 * z)
+
+    low, high = sorted((side * 28.0, side * 156.0))
+    return Region(((low, -60.0, -330.0), (high, 68.0, -62.0)), level)
 
 
 def _belly(canvas: Canvas, name: str, *shapes: Shape) -> None:

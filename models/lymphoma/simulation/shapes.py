@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -95,11 +96,8 @@ class Region:
 def tube(points: Sequence[Point], radius: float, end_radius: float | None = None) -> tuple[Capsule, ...]:
     """A bent tube through ``points``, as capsules."""
     last = radius if end_radius is None else end_radius
-    radii = np.linspace(radius, last, len(points))
-    return tuple(
-        Capsule(a, b, float(ra), float(rb))
-        for a, b, ra, rb in zip(points[:-1], points[1:], radii[:-1], radii[1:], strict=True)
-    )
+    step = (last - radius) / max(len(points) - 1, 1)
+    return tuple(Capsule(a, b, radius + n * step, radius + (n + 1) * step) for n, (a, b) in enumerate(pairwise(points)))
 
 
 def mirrored(point: Point, side: int) -> Point:

@@ -74,13 +74,15 @@ def _paint_spine(canvas: Canvas) -> None:
 
 def _paint_ribs(canvas: Canvas) -> None:
     """Twelve pairs as slanted stripes of the cage's shell; in front cartilage and the sternum."""
-    pitch, lowest, highest = np.float32(25.6), 248.0, 556.0
+    pitch, lowest, highest = np.float32(25.6), 262.0, 570.0
 
-    def slanted(y: Array, z: Array) -> Array:
-        return np.asarray(z + np.float32(0.45) * (np.float32(95) - y) - np.float32(lowest))
+    def slanted(x: Array, y: Array, z: Array) -> Array:
+        """Height above the lowest rib's course; a rib falls from the spine outwards and forwards."""
+        fall = np.float32(0.28) * np.abs(x) + np.float32(0.40) * (np.float32(95) - y)
+        return np.asarray(z + fall - np.float32(lowest))
 
     def rib(x: Array, y: Array, z: Array) -> Array:
-        height = slanted(y, z)
+        height = slanted(x, y, z)
         off = (height / pitch - np.floor(height / pitch) - np.float32(0.5)) * pitch
         round_section = np.sqrt(((CAGE.distance(x, y, z) + 4.5) / 4.5) ** 2 + (off / 7.0) ** 2)
         margin = np.where(y < 0, 322 - 1.05 * np.abs(x), 205)
