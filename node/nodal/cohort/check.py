@@ -2,58 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from lymphoma.training.case import Outcome
 
+from nodal.cohort.about import About
 from nodal.cohort.examine import examine
 from nodal.cohort.index import Index
 from nodal.cohort.model import ALL_USES, CohortReport, Fault, ImageFacts, PatientReport, Use
 from nodal.cohort.sources import sources_of
 from nodal.cohort.summary import summarise
 from nodal.cohort.table import Row, read_table
-from nodal.errors import Code, Refused, WrongUsage
+from nodal.errors import Code, WrongUsage
 from nodal.settings import Settings
 
-__all__ = ["ABOUT_NAME", "TABLE_NAME", "About", "check_cohort"]
+__all__ = ["TABLE_NAME", "check_cohort"]
 
-TABLE_NAME, ABOUT_NAME = "cohort.csv", "cohort.json"
-
-
-@dataclass(frozen=True)
-class About:
-    """``cohort.json``, which may stand beside the table.
-
-    Attributes:
-        name: in reports and cards. virtual: the patients are simulated. note: what a reader must know of the cohort.
-    """
-
-    name: str
-    virtual: bool = False
-    note: str = ""
-
-    @classmethod
-    def read(cls, folder: Path) -> About:
-        """What the folder says of itself; its own name where it says nothing.
-
-        Raises:
-            Refused: COHORT_TABLE, a file that is there and cannot be read: it may say that patients are simulated.
-        """
-        path = folder / ABOUT_NAME
-        if not path.exists():
-            return cls(folder.resolve().name)
-        try:
-            told = json.loads(path.read_text(encoding="utf-8"))
-            virtual = told.get("virtual", False)
-            if not isinstance(virtual, bool):
-                raise ValueError("virtual is true or false")
-            return cls(str(told.get("name") or folder.resolve().name), virtual, str(told.get("note") or ""))
-        except (OSError, ValueError, AttributeError) as fault:
-            raise Refused(Code.COHORT_TABLE, f"{ABOUT_NAME} cannot be read") from fault
+TABLE_NAME = "cohort.csv"
 
 
 def check_cohort(

@@ -10,7 +10,7 @@ from lymphoma.errors import NotComputable
 from lymphoma.imaging.body import body_mask
 from lymphoma.imaging.volume import Volume
 
-from nodal.cohort.images import StudyImages, lesions_of, read_images, read_organs, read_reference
+from nodal.cohort.images import StudyImages, check_values, lesions_of, read_images, read_organs, read_reference
 from nodal.cohort.model import Fault, ImageFacts
 from nodal.cohort.sources import Sources
 from nodal.errors import Code, NodalError, Refused
@@ -27,6 +27,7 @@ the voxels, read 0.3 to 0.8; Bq/mL reads thousands, an SUV ten times too high 5.
 def examine(sources: Sources, settings: Settings) -> ImageFacts:
     """What a patient's files hold; whatever is wrong with them is a fault, never an exception."""
     try:
+        check_values(sources.study)
         images = read_images(sources.study, settings)
     except NodalError as error:
         return ImageFacts((Fault(error.code, error.message),))

@@ -17,6 +17,7 @@ from lymphoma.segmentation import lesions_from_contour
 from lymphoma.training.consensus import Consensus, majority_vote
 from pydicom import Dataset
 
+from nodal.cohort.nifti import not_finite
 from nodal.dicom.contour import read_contour
 from nodal.dicom.series import LoadedSeries, load_ct, load_pet, read_study
 from nodal.errors import Code, Refused
@@ -27,6 +28,7 @@ __all__ = [
     "CT_NAME",
     "PET_NAME",
     "StudyImages",
+    "check_values",
     "lesions_of",
     "names_path",
     "read_images",
@@ -63,8 +65,8 @@ def read_images(folder: Path, settings: Settings) -> StudyImages:
         settings: how far PET headers may be read, and whether a later scan may pass as baseline.
 
     Raises:
-        Refused: NO_PET, NO_CT (half a pair), PIXELS_UNREADABLE, VALUES_NOT_FINITE, CT_NO_OVERLAP; of DICOM all that
-            selection, SUV conversion and reading refuse.
+        Refused: NO_PET, NO_CT (half a pair), PIXELS_UNREADABLE, CT_NO_OVERLAP; of DICOM all that selection, SUV
+            conversion and reading refuse.
     """
     pet_path, ct_path = folder / PET_NAME, folder / CT_NAME
     if not (pet_path.exists() or ct_path.exists()):
@@ -76,6 +78,21 @@ def read_images(folder: Path, settings: Settings) -> StudyImages:
     if not _boxes_meet(suv, ct):
         raise Refused(Code.CT_NO_OVERLAP, "PET and CT lie in different places: their grids do not overlap")
     return StudyImages(suv, _on_grid(ct, suv))
+
+
+def check_values(folder: Path) -> None:
+    """Looks for voxels that are not finite numbers in a NIfTI pair (of DICOM, the series' reader does).
+
+    Raises:
+        Refused: VALUES_NOT_FINITE; PIXELS_UNREADABLE, a file that ends early.
+    """
+    for path in (folder / PET_NAME, folder / CT_NAME):
+        try:
+            count = not_finite(path) if path.exists() else 0
+        except (OSError, EOFError) as fault:
+            raise Refused(Code.PIXELS_UNREADABLE, f"{path.name} cannot be read to its end") from fault
+        if count:
+            raise Refused(Code.VALUES_NOT_FINITE, f"{path.name} holds {count} values that are not finite numbers")
 
 
 def _dicom(folder: Path, settings: Settings) -> StudyImages:
@@ -91,10 +108,7 @@ def _nifti(path: Path) -> Volume:
         volume = Volume.load(path)
     except (RuntimeError, ValueError) as fault:
         raise Refused(Code.PIXELS_UNREADABLE, f"{path.name} cannot be read ({type(fault).__name__})") from fault
-    values = volume.array.astype(np.float32)
-    if not np.isfinite(values).all():
-        raise Refused(Code.VALUES_NOT_FINITE, f"{path.name} holds values that are not finite numbers")
-    return volume.with_array(values)
+    return volume.with_array(volume.array.astype(np.float32))
 
 
 def _on_grid(ct: Volume, grid: Volume) -> Volume:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lymphoma.survival.clinical import ClinicalFactors
@@ -16,7 +16,7 @@ from nodal.cohort.model import Fault
 from nodal.cohort.values import Fields
 from nodal.errors import Code, Refused
 
-__all__ = ["COLUMNS", "Row", "read_table"]
+__all__ = ["COLUMNS", "Row", "read_table", "write_table"]
 
 COLUMNS = (
     "patient_id", "study", "reference", "age", "sex", "stage", "ldh_ratio", "ecog", "extranodal_sites",
@@ -51,7 +51,7 @@ class Row:
     clinical: ClinicalFactors = ClinicalFactors()
     pfs: Outcome | None = None
     os: Outcome | None = None
-    further: Mapping[str, str] | None = None
+    further: Mapping[str, str] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
 
 
@@ -78,6 +78,53 @@ def read_table(path: Path) -> tuple[Row, ...]:
     if not rows:
         raise Refused(Code.COHORT_TABLE, "the table holds no row")
     return _without_doubles(rows)
+
+
+def write_table(path: Path, rows: Iterable[Row]) -> None:
+    """Writes a cohort table: all columns of the interface, then those that any row has besides.
+
+    What :func:`read_table` reads of it are the same rows, but for ``line`` and ``faults``.
+    """
+    written = [_texts(row) for row in rows]
+    further = [name for name in dict.fromkeys(name for texts in written for name in texts) if name not in COLUMNS]
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, [*COLUMNS, *further], restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(written)
+
+
+def _texts(row: Row) -> dict[str, str]:
+    """The fields of one line, without those that are not known."""
+    clinical = row.clinical
+    values = {
+        "patient_id": row.patient_id,
+        "study": row.study,
+        "reference": ";".join(row.references),
+        "age": clinical.age_years,
+        "sex": clinical.sex,
+        "stage": clinical.stage,
+        "ldh_ratio": clinical.ldh_ratio,
+        "ecog": clinical.ecog,
+        "extranodal_sites": "none" if clinical.extranodal_sites == () else ";".join(clinical.extranodal_sites or ()),
+        "cell_of_origin": clinical.cell_of_origin,
+        "bulky": clinical.bulky,
+        "b_symptoms": clinical.b_symptoms,
+        "centre": row.centre,
+        "organs": row.organs,
+        "no_lesion": row.no_lesion or None,
+    }
+    for name, outcome in (("pfs", row.pfs), ("os", row.os)):
+        if outcome is not None:
+            values |= {f"{name}_months": outcome.months, f"{name}_event": outcome.event}
+    return {name: _text(value) for name, value in {**values, **row.further}.items() if _text(value)}
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(int(value))
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
 def _check_header(header: list[str]) -> None:

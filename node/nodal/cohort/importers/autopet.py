@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from nodal.cohort.check import About
+from nodal.cohort.about import About
 from nodal.cohort.images import CT_NAME, PET_NAME
-from nodal.cohort.importers.report import ImportReport, PassedOver
+from nodal.cohort.importers.report import ImportReport, PassedOver, finished
 from nodal.cohort.importers.tcia import DicomStudy, dicom_studies, place_dicom
 from nodal.cohort.importers.texts import age_years, day_of, rows_with, sex_of
-from nodal.cohort.write import NewRow, place, safe_name, write_table
+from nodal.cohort.place import place, safe_name
+from nodal.cohort.table import Row
+from nodal.cohort.values import Fields
 from nodal.errors import Code, Refused, WrongUsage
 
 __all__ = ["NOTE", "import_autopet"]
@@ -60,7 +62,7 @@ def import_autopet(source: Path, out: Path, *, only: str | None, copy: bool) -> 
     if only is not None and not table:
         raise WrongUsage("a diagnosis was asked for, but no table with the columns Subject ID and diagnosis is there")
     studies, passed = _found(source, table)
-    rows: list[NewRow] = []
+    rows: list[Row] = []
     taken: set[str] = set()
     for study in sorted(studies, key=lambda one: (one.patient, one.day, str(one.folder))):
         reason = _why_not(study, only, taken)
@@ -72,8 +74,7 @@ def import_autopet(source: Path, out: Path, *, only: str | None, copy: bool) -> 
         rows.append(row)
     if not rows:
         raise Refused(Code.SOURCE_LAYOUT, "no study of the source could be taken")
-    write_table(out, rows, About("autoPET", note=NOTE))
-    return ImportReport(out, len(rows), sum("reference" in row.values for row in rows), tuple(passed), NOTE)
+    return finished(out, rows, About("autoPET", note=NOTE), passed)
 
 
 def _found(source: Path, table: list[dict[str, str]]) -> tuple[list[_Study], list[PassedOver]]:
@@ -107,7 +108,7 @@ def _why_not(study: _Study, only: str | None, taken: set[str]) -> str | None:
     return None
 
 
-def _imported(study: _Study, out: Path, *, copy: bool) -> NewRow | None:
+def _imported(study: _Study, out: Path, *, copy: bool) -> Row | None:
     target = f"studies/{safe_name(study.patient)}"
     if study.dicom is not None:
         reference = place_dicom(study.dicom, out, target, copy=copy)
@@ -115,14 +116,16 @@ def _imported(study: _Study, out: Path, *, copy: bool) -> NewRow | None:
         reference = _place_nifti(study.folder, out, target, copy=copy)
     if reference is None:
         return None
-    values = {
-        "study": target,
-        "reference": reference,
-        "age": age_years(study.told.get("age", "")),
-        "sex": sex_of(study.told.get("sex", "")),
-    }
-    further = {"diagnosis": study.diagnosis, "no_lesion": "1" if study.diagnosis == NEGATIVE else ""}
-    return NewRow(study.patient, {name: text for name, text in values.items() if text}, further)
+    fields = Fields({"age": age_years(study.told.get("age", "")), "sex": sex_of(study.told.get("sex", ""))})
+    return Row(
+        line=0,
+        patient_id=study.patient,
+        study=target,
+        references=(reference,) if reference else (),
+        no_lesion=study.diagnosis == NEGATIVE,
+        clinical=fields.clinical(),
+        further={"diagnosis": study.diagnosis},
+    )
 
 
 def _place_nifti(folder: Path, out: Path, target: str, *, copy: bool) -> str | None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nodal.cohort.check import About
+from nodal.cohort.about import About
 from nodal.cohort.images import CT_NAME, PET_NAME
-from nodal.cohort.importers.report import ImportReport, PassedOver
+from nodal.cohort.importers.report import ImportReport, PassedOver, finished
 from nodal.cohort.importers.texts import age_years, rows_with, sex_of
-from nodal.cohort.write import NewRow, place, safe_name, write_table
+from nodal.cohort.place import place, safe_name
+from nodal.cohort.table import Row
+from nodal.cohort.values import Fields
 from nodal.errors import Code, Refused
 
 __all__ = ["NOTE", "import_hecktor"]
@@ -33,7 +35,8 @@ def import_hecktor(source: Path, out: Path, *, copy: bool) -> ImportReport:
         raise Refused(Code.SOURCE_LAYOUT, "no file is called <id>__PT.nii.gz; HECKTOR's images are")
     clinical = {row["PatientID"]: row for row in rows_with(source, "PatientID", "Age")}
     endpoints = {row["PatientID"]: row for row in rows_with(source, "PatientID", "Relapse", "RFS")}
-    rows, passed = [], []
+    rows: list[Row] = []
+    passed: list[PassedOver] = []
     for name in pets:
         patient = name.removesuffix(_PET)
         if patient + _CT not in images:
@@ -45,8 +48,7 @@ def import_hecktor(source: Path, out: Path, *, copy: bool) -> ImportReport:
         files = [(images[name], PET_NAME), (images[patient + _CT], CT_NAME)]
         study = _placed(files, label, out, patient, copy=copy)
         rows.append(_row(patient, study, label is not None, clinical.get(patient, {}), endpoints.get(patient, {})))
-    write_table(out, rows, About("HECKTOR 2022", note=NOTE))
-    return ImportReport(out, len(rows), sum("reference" in row.values for row in rows), tuple(passed), NOTE)
+    return finished(out, rows, About("HECKTOR 2022", note=NOTE), passed)
 
 
 def _placed(files: list[tuple[Path, str]], label: Path | None, out: Path, patient: str, *, copy: bool) -> str:
@@ -56,22 +58,23 @@ def _placed(files: list[tuple[Path, str]], label: Path | None, out: Path, patien
     return study
 
 
-def _row(patient: str, study: str, contoured: bool, clinical: dict[str, str], endpoint: dict[str, str]) -> NewRow:
-    values = {
-        "study": study,
-        "age": age_years(clinical.get("Age", "")),
-        "sex": sex_of(clinical.get("Gender", "")),
-        "ecog": clinical.get("Performance status", "").removesuffix(".0"),
-        "pfs_months": _months(endpoint.get("RFS", "")),
-        "pfs_event": endpoint.get("Relapse", "").removesuffix(".0"),
-        "centre": patient.split("-")[0],
-    }
-    if contoured:
-        values["reference"] = f"{study}/lesions.nii.gz"
-    return NewRow(patient, values)
+def _row(patient: str, study: str, contoured: bool, clinical: dict[str, str], endpoint: dict[str, str]) -> Row:
+    fields = Fields(
+        {
+            "age": age_years(clinical.get("Age", "")),
+            "sex": sex_of(clinical.get("Gender", "")),
+            "ecog": clinical.get("Performance status", ""),
+            "pfs_months": _months(endpoint.get("RFS", "")),
+            "pfs_event": endpoint.get("Relapse", ""),
+        }
+    )
+    references = (f"{study}/lesions.nii.gz",) if contoured else ()
+    pfs, centre = fields.outcomes().pfs, patient.split("-")[0]
+    return Row(0, patient, study, references, centre=centre, clinical=fields.clinical(), pfs=pfs)
 
 
 def _months(days: str) -> str:
+    """Days as months of a twelfth of a year; empty where there is no number."""
     try:
         return f"{float(days) / DAYS_PER_MONTH:.4f}"
     except ValueError:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-__all__ = ["ImportReport", "PassedOver", "Source"]
+from nodal.cohort.about import About
+from nodal.cohort.check import TABLE_NAME
+from nodal.cohort.table import Row, write_table
+
+__all__ = ["ImportReport", "PassedOver", "Source", "finished"]
 
 Source = Literal["autopet", "hecktor", "tcia"]
 
@@ -32,3 +37,10 @@ class ImportReport:
     references: int
     passed_over: tuple[PassedOver, ...]
     note: str
+
+
+def finished(out: Path, rows: Sequence[Row], about: About, passed: Sequence[PassedOver]) -> ImportReport:
+    """Writes the table and what the cohort says of itself."""
+    write_table(out / TABLE_NAME, rows)
+    about.write(out)
+    return ImportReport(out, len(rows), sum(bool(row.references) for row in rows), tuple(passed), about.note)

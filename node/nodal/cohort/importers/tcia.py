@@ -14,10 +14,12 @@ from pathlib import Path
 from pydicom import Dataset, dcmread
 from pydicom.errors import InvalidDicomError
 
-from nodal.cohort.check import About
-from nodal.cohort.importers.report import ImportReport, PassedOver
+from nodal.cohort.about import About
+from nodal.cohort.importers.report import ImportReport, PassedOver, finished
 from nodal.cohort.importers.texts import age_years, rows_with, sex_of
-from nodal.cohort.write import NewRow, place, safe_name, write_table
+from nodal.cohort.place import place, safe_name
+from nodal.cohort.table import Row
+from nodal.cohort.values import Fields
 from nodal.dicom.values import text
 from nodal.errors import Code, Refused
 
@@ -75,7 +77,7 @@ def import_tcia(source: Path, out: Path, *, copy: bool) -> ImportReport:
     studies, passed = dicom_studies(source)
     if not studies:
         raise Refused(Code.SOURCE_LAYOUT, "no folder holds a DICOM series")
-    rows: list[NewRow] = []
+    rows: list[Row] = []
     taken: set[str] = set()
     for study in sorted(studies, key=lambda one: (one.patient_id, one.study_date or "9", one.study_uid)):
         where = str(study.folder.relative_to(source))
@@ -89,19 +91,19 @@ def import_tcia(source: Path, out: Path, *, copy: bool) -> ImportReport:
         passed += [PassedOver(where, said)] if said else []
     if not rows:
         raise Refused(Code.SOURCE_LAYOUT, "no study of the source has PET and CT")
-    write_table(out, rows, About(source.resolve().name, note=NOTE))
-    return ImportReport(out, len(rows), sum("reference" in row.values for row in rows), tuple(passed), NOTE)
+    return finished(out, rows, About(source.resolve().name, note=NOTE), passed)
 
 
-def _row(study: DicomStudy, out: Path, *, copy: bool) -> tuple[NewRow, str]:
+def _row(study: DicomStudy, out: Path, *, copy: bool) -> tuple[Row, str]:
     """The row, and what must be said of its contours."""
     target = f"studies/{safe_name(study.patient_id)}"
     reference = place_dicom(study, out, target, copy=copy)
-    values = {"study": target, "reference": reference or "", "age": age_years(study.age), "sex": sex_of(study.sex)}
-    several = "" if reference or not study.contours else ";".join(_names(study, target))
+    fields = Fields({"age": age_years(study.age), "sex": sex_of(study.sex)})
+    several = "" if reference else ";".join(_names(study, target))
     said = f"{len(study.contours)} contours, none is taken as reference" if several else ""
-    known = {name: value for name, value in values.items() if value}
-    return NewRow(study.patient_id, known, {"contours": several}), said
+    references = (reference,) if reference else ()
+    further = {"contours": several}
+    return Row(0, study.patient_id, target, references, clinical=fields.clinical(), further=further), said
 
 
 def place_dicom(study: DicomStudy, out: Path, target: str, *, copy: bool) -> str | None:
