@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from nodal.cohort.model import CohortReport, CohortSummary, EndpointSummary, PatientReport
+from nodal.cohort.model import ALL_USES, CohortReport, CohortSummary, EndpointSummary, PatientReport, Use
 
 __all__ = ["cohort_table"]
 
 
 def cohort_table(report: CohortReport) -> RenderableType:
-    """A line per row, then the numbers of the whole cohort."""
-    table = Table("patient", "centre", "lesions", "mL", "segmentation", "PFS", "OS", "said")
+    """A line per row, a line per fault, then the numbers of the whole cohort."""
+    table = Table("patient", "centre", "lesions", "mL", "segmentation", "PFS", "OS")
     for patient in report.patients:
         table.add_row(*_line(patient))
-    parts: list[RenderableType] = [table, _numbers(report.summary)]
+    parts: list[RenderableType] = [table]
+    if any(patient.faults for patient in report.patients):
+        parts.append(_reasons(report.patients))
+    parts.append(_numbers(report.summary))
     if report.virtual:
         parts.append(Text("simulated patients: nothing trained on them is evidence about real ones", style="yellow"))
     if report.note:
@@ -26,15 +31,32 @@ def cohort_table(report: CohortReport) -> RenderableType:
 
 def _line(patient: PatientReport) -> tuple[str | Text, ...]:
     images = patient.images
-    said = "\n".join(f"{fault.code}: {fault.sentence}" for fault in patient.faults)
     return (
-        patient.patient_id or f"(line {patient.line})",
+        _called(patient),
         patient.centre or "-",
         "-" if images.lesions is None else str(images.lesions),
         "-" if images.lesion_ml is None else f"{images.lesion_ml:.1f}",
-        *(_mark(use in patient.uses) for use in ("segmentation", "pfs", "os")),
-        Text(said, style="dim" if patient.uses else "red"),
+        *(_mark(use in patient.uses) for use in ALL_USES),
     )
+
+
+def _reasons(patients: Sequence[PatientReport]) -> Table:
+    table = Table("patient", "not for", title="what is wrong", title_justify="left")
+    table.add_column("code", no_wrap=True)
+    table.add_column("because", ratio=1)
+    for patient in patients:
+        for fault in patient.faults:
+            barred = "anything" if set(fault.bars) == set(ALL_USES) else ", ".join(map(_short, fault.bars)) or "-"
+            table.add_row(_called(patient), barred, str(fault.code), fault.sentence)
+    return table
+
+
+def _called(patient: PatientReport) -> str:
+    return patient.patient_id or f"(line {patient.line})"
+
+
+def _short(use: Use) -> str:
+    return use if use == "segmentation" else use.upper()
 
 
 def _mark(able: bool) -> Text:
