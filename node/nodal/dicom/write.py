@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from pydicom import Dataset
 
 from nodal.dicom.write_common import StudyFrame, file_meta, study_frame, virtual_uid
 from nodal.dicom.write_ct import ct_instances
-from nodal.dicom.write_extras import extra_series
+from nodal.dicom.write_extras import EXTRAS, extra_series
 from nodal.dicom.write_habits import Habit, habit_of
 from nodal.dicom.write_pet import becquerel_per_suv, pet_instances
 
@@ -75,7 +76,9 @@ def write_study(
     folder = out / frame.patient_id
     pet = _write_series(pet_instances(patient, frame, habit), folder / "dicom" / "PT")
     ct = _write_series(ct_instances(patient, frame, habit), folder / "dicom" / "CT")
-    for name, series in extra_series(patient, frame, habit).items() if extras else ():
+    for name in EXTRAS:
+        shutil.rmtree(folder / "dicom" / name, ignore_errors=True)
+    for name, series in extra_series(patient, frame, habit) if extras else ():
         _write_series(series, folder / "dicom" / name)
     truth = folder / "truth"
     truth.mkdir(parents=True, exist_ok=True)

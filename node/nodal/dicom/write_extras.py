@@ -15,19 +15,21 @@ from nodal.dicom.write_ct import ct_instances, scout_instance
 from nodal.dicom.write_habits import Habit
 from nodal.dicom.write_pet import pet_instances
 
-__all__ = ["extra_series"]
+__all__ = ["EXTRAS", "extra_series"]
 
 _BODY_SUV = 0.1
 _ATTENUATION_MM = 1 / 104.0  # water at 511 keV
 
 
-def extra_series(patient: VirtualPatient, frame: StudyFrame, habit: Habit) -> dict[str, Iterator[Dataset]]:
-    """Folder -> instances: NAC, CTLUNG, SCOUT."""
-    return {
-        "NAC": pet_instances(patient, frame, habit, attenuated=_attenuated(patient.pet_suv)),
-        "CTLUNG": ct_instances(patient, frame, habit, sharp=_sharpened(patient.ct_hu)),
-        "SCOUT": iter((scout_instance(patient, frame, habit),)),
-    }
+EXTRAS = ("NAC", "CTLUNG", "SCOUT")
+"""Folders of the series without attenuation correction, of the CT with a sharp kernel, and of the localizer."""
+
+
+def extra_series(patient: VirtualPatient, frame: StudyFrame, habit: Habit) -> Iterator[tuple[str, Iterator[Dataset]]]:
+    """(folder, instances) of each, made one after the other."""
+    yield "NAC", pet_instances(patient, frame, habit, attenuated=_attenuated(patient.pet_suv))
+    yield "CTLUNG", ct_instances(patient, frame, habit, sharp=_sharpened(patient.ct_hu))
+    yield "SCOUT", iter((scout_instance(patient, frame, habit),))
 
 
 def _attenuated(suv: Volume) -> Volume:
