@@ -23,7 +23,7 @@ from typing import Any
 
 import httpx
 from nodal.delivery.dimse import no_delay, store
-from nodal.simulate import simulate
+from nodal.simulate import Order, simulate
 from pydicom import Dataset, dcmread
 from pynetdicom import AE, evt
 from rich.console import Console
@@ -131,7 +131,7 @@ def step(text: str) -> Iterator[None]:
 
 def virtual_studies(folder: Path, count: int) -> list[Path]:
     """DICOM folders of virtual patients."""
-    return [written.dicom for written in simulate(count, folder / "virtual", seed=1)]
+    return [made.study for made in simulate(Order(range(1, 1 + count), folder / "virtual"))]
 
 
 def with_orthanc(folder: Path, *, stay: bool) -> None:

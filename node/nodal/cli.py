@@ -6,10 +6,11 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused (the study or header is u
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from pydantic import TypeAdapter, ValidationError
@@ -160,28 +161,48 @@ def suv(
 
 @app.command()
 def simulate(
-    patients: Annotated[int, typer.Option(help="How many virtual patients.", min=1)],
-    out_dir: Annotated[Path, typer.Option("--out", help="Folder for the studies; made if missing.")],
-    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
+    out_dir: Annotated[Path, typer.Option("--out", help="The cohort folder; made if missing.")],
+    patients: Annotated[int, typer.Option(help="How many virtual patients.", min=1)] = 1,
+    seed: Annotated[int, typer.Option(help="Of the first; the same seed gives the same bytes.", min=0)] = 1,
+    set_name: Annotated[str | None, typer.Option("--set", help="One of the project's own sets, seeds and all.")] = None,
+    variety: Annotated[
+        str, typer.Option(help="plain: one clean scanner; hospital: several; training: faults.")
+    ] = "plain",
+    nifti: Annotated[bool, typer.Option("--nifti", help="NIfTI pairs on a 4 mm grid in place of DICOM.")] = False,
+    features_only: Annotated[bool, typer.Option("--features-only", help="Feature vectors, no images.")] = False,
+    mode: Annotated[str, typer.Option(help="Where the risk comes from: mixed, worst_lesion, null, ...")] = "mixed",
+    sigma: Annotated[float, typer.Option(help="SD of the log hazard ratio.", min=0)] = 1.0,
+    draw: Annotated[int, typer.Option(help="Redraws times and censoring at the same true risk.", min=0)] = 0,
+    workers: Annotated[int, typer.Option(help="Processes; 0 is one for each core.", min=0)] = 0,
     as_json: Json = False,
 ) -> None:
-    """Makes virtual patients as DICOM studies, with their true lesion maps.
+    """Makes virtual patients as a cohort folder, with true lesions, organs, risk and outcomes beside.
 
     Example: `nodal simulate --patients 2 --out ./virtual --seed 7`
     """
-    from rich.progress import Progress
+    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
+    from nodal.simulate import Mechanism, Order, order_of_set
     from nodal.simulate import simulate as simulate_patients
 
     log_to_stderr()
-    with Progress(console=err) as progress:
-        task = progress.add_task("virtual patients", total=patients)
-        written = simulate_patients(patients, out_dir, seed, progress=lambda *_: progress.advance(task))
-    if as_json:
-        show_json([asdict(study) for study in written])
+    mechanism = Mechanism(mode, sigma, draw)
+    if set_name is None:
+        kind: Literal["none", "nifti", "dicom"] = "none" if features_only else "nifti" if nifti else "dicom"
+        order = Order(range(seed, seed + patients), out_dir, variety, kind, mechanism=mechanism)
     else:
-        for study in written:
-            out.print(str(study.folder), highlight=False)
+        order = order_of_set(set_name, out_dir, mechanism)
+    with Progress(*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn(), console=err) as bar:
+        task = bar.add_task("virtual patients", total=len(order.seeds))
+        processes = workers or os.cpu_count() or 1
+        made = simulate_patients(order, workers=processes, progress=lambda done, _: bar.update(task, completed=done))
+    if as_json:
+        keys = ("seed", "patient_id", "study", "reference")
+        show_json([{key: getattr(patient, key) for key in keys} for patient in made])
+    else:
+        for patient in made:
+            out.print(str(patient.study), highlight=False)
+        out.print(str(out_dir / "cohort.csv"), highlight=False)
 
 
 @app.command()

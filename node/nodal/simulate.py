@@ -1,47 +1,229 @@
-"""``nodal simulate``: virtual patients as DICOM studies with their truth."""
+"""``nodal simulate``: virtual patients as a cohort folder, made by several processes at once.
+
+The folder is that of any cohort, ``cohort.csv`` with ``studies``; the truth that no system may see stands apart:
+``truth.csv`` with each patient's true risk, and ``truth.npz`` with the true features it follows from.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import csv
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from lymphoma.simulation import Protocol, build_patient, draw_patient
+import numpy as np
+from lymphoma.simulation import (
+    GENERATOR,
+    HOSPITAL,
+    PLAIN,
+    TRAINING,
+    Protocol,
+    VirtualPatient,
+    build_patient,
+    draw_patient,
+)
+from lymphoma.simulation.cohort import case_of, subject_of, virtual_id
+from lymphoma.simulation.feature_table import FeatureTable, stack_features
+from lymphoma.simulation.features import BodySize, PatientFeatures, measure_features
+from lymphoma.simulation.outcomes import HORIZONS_MONTHS, OutcomeTable, draw_outcomes, outcome_model, true_risks
+from lymphoma.simulation.risk import MODES, true_eta
+from lymphoma.simulation.sampler import sample_patients
+from lymphoma.simulation.sets import SETS
+from lymphoma.simulation.store import save_nifti
 
-from nodal.dicom.write import WrittenStudy, write_study
+from nodal.cohort.table import Row, write_table
+from nodal.dicom.write import write_study
 from nodal.errors import WrongUsage
 
-__all__ = ["simulate"]
+__all__ = ["TRAINING_GRID", "Images", "MadePatient", "Mechanism", "Order", "order_of_set", "simulate"]
+
+Progress = Callable[[int, int], None]
+Images = Literal["dicom", "nifti", "none"]
+_VARIETIES = {variety.name: variety for variety in (PLAIN, HOSPITAL, TRAINING)}
+TRAINING_GRID = Protocol(pet_matrix=128, ct_on_pet_grid=True)
+"""The grid of patients for training: 4 mm, 512 mm across, the CT on the PET's own voxels."""
 
 
-def simulate(
-    patients: int,
-    out: Path,
-    seed: int,
-    *,
-    protocol: Protocol | None = None,
-    lesions: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> tuple[WrittenStudy, ...]:
-    """Builds and writes patients with the seeds ``seed``, ``seed + 1``, ...
+@dataclass(frozen=True)
+class Mechanism:
+    """Where the true risk comes from.
+
+    Attributes:
+        mode: one of :data:`lymphoma.simulation.risk.MODES`. sigma: SD of the log hazard ratio in the population.
+        draw: 0, 1, ... redraws times and censoring with the same true risk.
+    """
+
+    mode: str = "mixed"
+    sigma: float = 1.0
+    draw: int = 0
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES or self.sigma < 0 or self.draw < 0:
+            raise WrongUsage(f"a mechanism is one of {', '.join(MODES)}, with a sigma and a draw of 0 or more")
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be made.
+
+    Attributes:
+        seeds: one patient each. out: the cohort folder, made where missing.
+        variety: "plain", "hospital" or "training", how much the scans differ.
+        images: DICOM studies, NIfTI pairs, or none but feature vectors.
+        protocol: grids of PET and CT; None takes each scanner's own for DICOM and :data:`TRAINING_GRID` for NIfTI.
+        lesions: number of lesions of each patient; None draws it.
+        mechanism: of the outcomes.
+    """
+
+    seeds: range
+    out: Path
+    variety: str = PLAIN.name
+    images: Images = "dicom"
+    protocol: Protocol | None = None
+    lesions: int | None = None
+    mechanism: Mechanism = Mechanism()
+
+    def __post_init__(self) -> None:
+        if not self.seeds or self.seeds[0] < 0 or (self.lesions is not None and self.lesions < 0):
+            raise WrongUsage(
+                "simulate needs at least one patient, seeds of 0 or more and no negative number of lesions"
+            )
+        if self.variety not in _VARIETIES:
+            raise WrongUsage(f"the variety of scans is one of {', '.join(_VARIETIES)}")
+        if self.images == "none" and self.lesions is not None:
+            raise WrongUsage("feature vectors are drawn with the number of lesions that the patient has")
+
+
+def order_of_set(name: str, out: Path, mechanism: Mechanism) -> Order:
+    """The order for one of the project's own sets (:data:`lymphoma.simulation.sets.SETS`)."""
+    if name not in SETS:
+        raise WrongUsage(f"the sets are {', '.join(SETS)}")
+    chosen = SETS[name]
+    images: Images = "nifti" if chosen.kind == "images" else "none"
+    return Order(chosen.seeds, out, chosen.variety.name, images, mechanism=mechanism)
+
+
+@dataclass(frozen=True, eq=False)
+class MadePatient:
+    """A virtual patient on disk.
+
+    Attributes:
+        study: the folder with nothing but the study's files (DICOM, or the NIfTI pair). reference: true lesion map.
+        features: the true ones: from the true lesion map on the PET without noise.
+    """
+
+    seed: int
+    patient_id: str
+    study: Path
+    reference: Path
+    features: PatientFeatures
+
+
+def simulate(order: Order, *, workers: int = 1, progress: Progress | None = None) -> tuple[MadePatient, ...]:
+    """Makes the patients and the tables, in order of seed; the same order gives the same bytes.
 
     Args:
-        out: made where missing; each patient gets a folder in it (:func:`nodal.dicom.write.write_study`).
-        protocol: grids of PET and CT; None is a whole body in clinical voxels.
-        lesions: number of lesions of each patient; None draws it.
+        workers: processes; 1 works in this one, as feature vectors always do.
         progress: called with (patients done, patients in all) at the start and after each.
 
-    Raises:
-        WrongUsage: fewer than one patient, or a negative seed or number of lesions.
+    Returns:
+        The patients with images; none where only ``features.npz`` was made, the features as measured.
     """
-    if patients < 1 or seed < 0 or (lesions is not None and lesions < 0):
-        raise WrongUsage("simulate needs at least one patient, a seed of 0 or more and no negative number of lesions")
-    out.mkdir(parents=True, exist_ok=True)
-    written = []
-    for done in range(patients):
-        if progress is not None:
-            progress(done, patients)
-        patient = build_patient(draw_patient(seed + done, lesions=lesions), protocol)
-        written.append(write_study(patient, out))
-    if progress is not None:
-        progress(patients, patients)
-    return tuple(written)
+    order.out.mkdir(parents=True, exist_ok=True)
+    total = len(order.seeds)
+    told = progress or (lambda done, of: None)
+    told(0, total)
+    if order.images == "none":
+        sampled = sample_patients(
+            order.seeds, variety=_VARIETIES[order.variety], progress=lambda done: told(done, total)
+        )
+        sampled.measured.save(order.out / "features.npz")
+        _write_tables(order, sampled.true, ())
+        return ()
+    done: dict[int, MadePatient] = {}
+    for patient in _make_all(order, min(workers, total)):
+        done[patient.seed] = patient
+        told(len(done), total)
+    made = tuple(done[seed] for seed in order.seeds)
+    _write_tables(order, stack_features([patient.features for patient in made]), made)
+    return made
+
+
+def _make_all(order: Order, workers: int) -> Iterator[MadePatient]:
+    """The patients as they are done; a process that dies is an error, never a patient less."""
+    if workers <= 1:
+        yield from (_make(order, seed) for seed in order.seeds)
+        return
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_one_thread) as pool:
+        for ready in as_completed([pool.submit(_make, order, seed) for seed in order.seeds]):
+            yield ready.result()
+
+
+def _one_thread() -> None:
+    """Each process works on a patient of its own: threads inside would only take turns with the other processes."""
+    import SimpleITK as sitk
+
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    os.environ["OMP_NUM_THREADS"] = "1"
+
+
+def _make(order: Order, seed: int) -> MadePatient:
+    nifti = order.images == "nifti"
+    plan = draw_patient(seed, lesions=order.lesions, variety=_VARIETIES[order.variety])
+    patient = build_patient(plan, order.protocol or (TRAINING_GRID if nifti else None))
+    studies = order.out / "studies"
+    if nifti:
+        study = studies / virtual_id(seed)
+        save_nifti(patient, study)
+        reference = study / "lesions.nii.gz"
+    else:
+        written = write_study(patient, studies)
+        study, reference = written.dicom, written.lesions
+    return MadePatient(seed, virtual_id(seed), study, reference, _true_features(patient))
+
+
+def _true_features(patient: VirtualPatient) -> PatientFeatures:
+    """Features of the truth: the PET before noise, within the true lesion map."""
+    person = patient.plan.person
+    case = case_of(patient, subject_of(patient.plan), noise_free=True)
+    stations = {lesion.number: lesion.station for lesion in patient.lesions}
+    return measure_features(case, size=BodySize(person.weight_kg, person.height_m), stations=stations)
+
+
+def _write_tables(order: Order, table: FeatureTable, made: Sequence[MadePatient]) -> None:
+    mechanism = order.mechanism
+    eta = true_eta(table, mechanism.mode, mechanism.sigma)
+    model = outcome_model(mechanism.sigma)
+    outcomes = draw_outcomes(model, eta, order.seeds, draw=mechanism.draw)
+    write_table(order.out / "cohort.csv", _rows(order, table, outcomes, made))
+    table.save(order.out / "truth.npz")
+    with (order.out / "truth.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        survival = [f"{endpoint}_{months}m" for endpoint in ("pfs", "os") for months in HORIZONS_MONTHS]
+        writer.writerow(("patient_id", "seed", "generator", "mode", "sigma", "draw", "eta", *survival))
+        risks = true_risks(model, eta, mechanism.mode, mechanism.sigma)
+        for seed, name, risk in zip(order.seeds, table.patient_ids, risks, strict=True):
+            chances = (f"{chance:.6f}" for chance in (*risk.pfs, *risk.os))
+            head = (name, seed, GENERATOR, risk.mode, f"{risk.sigma:g}", mechanism.draw, f"{risk.eta:.6f}")
+            writer.writerow((*head, *chances))
+
+
+def _rows(order: Order, table: FeatureTable, outcomes: OutcomeTable, made: Sequence[MadePatient]) -> Iterator[Row]:
+    for index, (name, clinical) in enumerate(zip(table.patient_ids, table.clinical, strict=True)):
+        pfs, os_ = outcomes.patient(index)
+        yield Row(
+            line=index + 2,
+            patient_id=name,
+            study=made[index].study.relative_to(order.out).as_posix() if made else "",
+            references=(made[index].reference.relative_to(order.out).as_posix(),) if made else (),
+            no_lesion=bool(np.diff(table.starts)[index] == 0),
+            centre="virtual",
+            clinical=clinical,
+            pfs=pfs,
+            os=os_,
+        )

@@ -15,7 +15,7 @@ from pathlib import Path
 from nodal.findings import from_json
 from nodal.jobs.process import process_folder
 from nodal.settings import Settings
-from nodal.simulate import simulate
+from nodal.simulate import Order, simulate
 from rich.console import Console
 from rich.table import Table
 
@@ -38,10 +38,10 @@ def main() -> None:
     console = Console()
     with tempfile.TemporaryDirectory(prefix="nodal-bench-") as name:
         folder = Path(name)
-        (study,) = simulate(1, folder / "virtual", 1)
+        (made,) = simulate(Order(range(1, 2), folder / "virtual"))
         out = folder / "out"
         out.mkdir()
-        subprocess.run([sys.executable, "-m", __spec__.name, str(study.dicom), str(out)], check=True)
+        subprocess.run([sys.executable, "-m", __spec__.name, str(made.study), str(out)], check=True)
         findings = from_json(out / "findings.json")
         peak_gb = json.loads((out / "peak.json").read_text())["peak_gb"]
     seconds = findings.provenance.stage_seconds

@@ -12,11 +12,11 @@ import numpy as np
 from lymphoma.anatomy.organs import Anatomy
 from lymphoma.imaging.resample import resample_like
 from lymphoma.simulation.patient import Protocol, VirtualPatient, build_patient
-from lymphoma.simulation.plan import GENERATOR, draw_patient
+from lymphoma.simulation.plan import GENERATOR, PatientPlan, draw_patient
 from lymphoma.simulation.scan import TRAINING, Variety
 from lymphoma.training.case import Case, Subject
 
-__all__ = ["VirtualCohort", "case_of", "virtual_id"]
+__all__ = ["VirtualCohort", "case_of", "subject_of", "virtual_id"]
 
 
 def virtual_id(seed: int) -> str:
@@ -24,9 +24,15 @@ def virtual_id(seed: int) -> str:
     return f"NODAL-V-{seed}"
 
 
-def case_of(patient: VirtualPatient, subject: Subject) -> Case:
+def subject_of(plan: PatientPlan, *, protocol: Protocol | None = None) -> Subject:
+    """The patient of a plan before he or she is built; outcomes are not known here."""
+    content = hashlib.sha256(f"{GENERATOR}|{plan!r}|{protocol!r}".encode()).hexdigest()
+    return Subject(virtual_id(plan.seed), "virtual", plan.clinical, None, None, content)
+
+
+def case_of(patient: VirtualPatient, subject: Subject, *, noise_free: bool = False) -> Case:
     """A virtual patient's arrays as any other patient's, with the true lesions and organs as reference."""
-    suv = patient.pet_suv
+    suv = patient.pet_noise_free if noise_free else patient.pet_suv
     ct = patient.ct_hu.with_array(patient.ct_hu.array.astype(np.float32))
     on_pet = ct if ct.same_grid(suv) else resample_like(ct, suv, fill=-1024, interpolation="linear")
     anatomy = Anatomy("given", patient.organs, patient.names)
@@ -52,13 +58,9 @@ class VirtualCohort:
 
     @cached_property
     def subjects(self) -> Sequence[Subject]:
-        return tuple(self._subject(seed) for seed in self.seeds)
+        plans = (draw_patient(seed, variety=self.variety) for seed in self.seeds)
+        return tuple(subject_of(plan, protocol=self.protocol) for plan in plans)
 
     def load(self, subject: Subject) -> Case:
         seed = int(subject.patient_id.rpartition("-")[2])
         return case_of(build_patient(draw_patient(seed, variety=self.variety), self.protocol), subject)
-
-    def _subject(self, seed: int) -> Subject:
-        plan = draw_patient(seed, variety=self.variety)
-        content = hashlib.sha256(f"{GENERATOR}|{plan!r}|{self.protocol!r}".encode()).hexdigest()
-        return Subject(virtual_id(seed), "virtual", plan.clinical, None, None, content)
