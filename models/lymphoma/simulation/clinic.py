@@ -20,7 +20,7 @@ ECOG_CUTS = (-0.30, 0.62, 1.45, 2.10)
 """Latent values that part ECOG 0|1|2|3|4: two and more in about a quarter, as in the trials (20 to 34 %)."""
 GCB_SHARE = 0.57
 BULKY_MM = 100.0
-LONGEST = 1.45
+LONGEST = 1.62
 """Longest diameter of the generator's shapes over the diameter of the ball of the same volume."""
 
 

@@ -150,7 +150,7 @@ def _draw_diffuse(rng: np.random.Generator, spread: Spread, total_ml: float) -> 
     )
 
 
-SPLEEN_ML = 260.0
+SPLEEN_ML = 105.0
 """Volume of the generator's spleen above SUV 4 when all of it is infiltrated."""
 
 

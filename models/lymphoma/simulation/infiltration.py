@@ -21,11 +21,13 @@ __all__ = ["Infiltrated", "infiltrate"]
 
 Array = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
-MARROW_ML = 1500.0
+MARROW_ML = 1150.0
 """Volume above SUV 4 when all marrow of a body 1.72 m tall is infiltrated with an uptake of about 7."""
 SMALLEST_ML = 0.2
 """Pieces below this, a few voxels at the end of a rib, are not called lesions."""
-PATCH_MM, GRAIN_MM = (70.0, 260.0), (20.0, 60.0)
+YELLOW = ("skull", "forearm")
+"""Bones whose marrow is fat in adults."""
+PATCH_MM, GRAIN_MM = (110.0, 380.0), (20.0, 60.0)
 """Wavelengths of the waves that say which marrow is infiltrated, and of those that vary its uptake [A]."""
 EDGE = 0.15
 _WAVES = 14
@@ -54,9 +56,10 @@ def infiltrate(plan: PatientPlan, tissues: npt.NDArray[np.uint8], activity: Arra
     disease = plan.disease
     rng = np.random.default_rng([plan.seed, 9])
     if disease.marrow_suv is not None:
-        marrow = _table(lambda name, organ: name.endswith(":marrow"))[tissues]
+        marrow = _table(lambda name, organ: name.endswith(":marrow") and not organ.startswith(YELLOW))[tissues]
         around = _table(lambda name, organ: ":" in name or name in (*SOFT, "disc", "joint"))[tissues]
-        size = MARROW_ML * (plan.person.height_m / 1.72) ** 3
+        # hotter marrow is seen above SUV 4 further out
+        size = MARROW_ML * (plan.person.height_m / 1.72) ** 2 * (disease.marrow_suv / 7.0) ** 0.8
         level = float(ndtri(1 - min(disease.marrow_ml / size, 0.98)))
         share = expit((_field(marrow, grid, PATCH_MM, rng) - level) / EDGE)
         uptake = disease.marrow_suv * share * np.exp(0.15 * _field(marrow, grid, GRAIN_MM, rng))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,10 +14,22 @@ from lymphoma.simulation.anatomy import Grid
 from lymphoma.simulation.disease import LesionPlan
 from lymphoma.simulation.stations import Station
 
-__all__ = ["NEIGHBOURS", "Box", "Growth", "Patch", "conglomerate", "grow", "patch_at", "radius_mm"]
+__all__ = [
+    "NEIGHBOURS",
+    "Box",
+    "Conglomerate",
+    "Growth",
+    "Patch",
+    "dilate",
+    "draw_conglomerate",
+    "grow",
+    "patch_at",
+    "radius_mm",
+]
 
 Array = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
+Vector = npt.NDArray[np.float64]
 Box = tuple[slice, slice, slice]
 NEIGHBOURS = np.ones((3, 3, 3), dtype=bool)
 """26-connected."""
@@ -30,6 +43,11 @@ _ROUNDS = 5
 def radius_mm(volume_ml: float) -> float:
     """Radius of the ball of that volume."""
     return float((volume_ml * 1000 * 3 / (4 * np.pi)) ** (1 / 3))
+
+
+def dilate(mask: Mask, steps: int) -> Mask:
+    """The mask grown by ``steps`` voxels in all 26 directions; as separable maxima, which is quick."""
+    return np.asarray(ndimage.maximum_filter(mask.view(np.uint8), size=2 * steps + 1, mode="constant"), dtype=bool)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,9 +105,20 @@ def _box(parts: Iterable[slice]) -> Box:
     return (k, j, i)
 
 
+Voxels = TypeVar("Voxels", bound=np.generic)
+Index = npt.NDArray[np.intp]
+
+
+def cut_out(volume: npt.NDArray[Voxels], k: Index, j: Index, i: Index) -> npt.NDArray[Voxels]:
+    """The voxels at the indices, as ``volume[numpy.ix_(k, j, i)]``, quicker where rows and columns are not clipped."""
+    if len(j) and len(i) and j[-1] - j[0] == len(j) - 1 and i[-1] - i[0] == len(i) - 1:
+        return volume[:, j[0] : j[-1] + 1, i[0] : i[-1] + 1][k]
+    return volume[np.ix_(k, j, i)]
+
+
 def patch_at(
-    point: npt.NDArray[np.float64],
-    reach_mm: float,
+    point: Vector,
+    reach_mm: tuple[Vector, Vector],
     grid: Grid,
     allowed: Mask,
     tissues: npt.NDArray[np.uint8],
@@ -98,59 +127,89 @@ def patch_at(
     """The neighbourhood of a point.
 
     Args:
-        point: LPS (x, y, z), mm. allowed: table by tissue label. blocked: on ``grid``, where other lesions are.
+        point: LPS (x, y, z), mm. reach_mm: how far it goes from there, downwards (negative) and upwards, (x, y, z).
+        allowed: table by tissue label. blocked: on ``grid``, where other lesions are.
     """
     index, first, points = [], [], []
     for axis in (2, 1, 0):
         centre = (point[axis] - grid.first_mm[axis]) / grid.spacing_mm[axis]
-        half = reach_mm / grid.spacing_mm[axis]
-        steps = np.arange(int(np.floor(centre - half)), int(np.ceil(centre + half)) + 1)
+        low, high = (centre + reach[axis] / grid.spacing_mm[axis] for reach in reach_mm)
+        steps = np.arange(int(np.floor(low)), int(np.ceil(high)) + 1)
         index.append(np.clip(steps, 0, grid.shape[2 - axis] - 1))
         first.append(int(steps[0]))
         offsets = grid.first_mm[axis] + grid.spacing_mm[axis] * steps - point[axis]
         points.append(offsets.astype(np.float32).reshape([-1 if n == 2 - axis else 1 for n in range(3)]))
     k, j, i = index
-    there = np.ix_(k, j, i)
-    free = allowed[tissues[there]] & ~blocked[there]
+    free = allowed[cut_out(tissues, k, j, i)] & ~cut_out(blocked, k, j, i)
     return Patch((k, j, i), (first[0], first[1], first[2]), (points[2], points[1], points[0]), free)
 
 
-def conglomerate(lesion: LesionPlan, station: Station, patch: Patch, rng: np.random.Generator) -> Array:
-    """One or several deformed nodes grown together, in mm from their common surface, negative inside.
+@dataclass(frozen=True, eq=False)
+class Conglomerate:
+    """One or several deformed nodes grown together, and waves on their common surface.
 
-    Nodes follow each other along the way the station runs; larger lesions have more of them.
+    Attributes:
+        radius_mm: of the ball of the same volume. centres, sizes: (n, 3), mm from the lesion's point, semi-axes.
+        blend_mm: over which nodes melt into each other. waves: (m, 3), 1/mm. heights_mm, phases: (m,).
     """
-    x, y, z = patch.points
+
+    radius_mm: float
+    centres: Vector
+    sizes: Vector
+    blend_mm: float
+    waves: Vector
+    heights_mm: Vector
+    phases: Vector
+
+    def extent_mm(self, margin_mm: float) -> tuple[Vector, Vector]:
+        """The box of the nodes with a margin, (x, y, z) downwards and upwards of the lesion's point."""
+        low, high = (self.centres - self.sizes).min(axis=0), (self.centres + self.sizes).max(axis=0)
+        return low - margin_mm, high + margin_mm
+
+    def distance(self, patch: Patch) -> Array:
+        """About mm from the surface, negative inside; the shape's own volume lies below 0 only roughly."""
+        x, y, z = patch.points
+        blend = np.float32(self.blend_mm)
+        union = np.zeros(patch.allowed.shape, dtype=np.float32)
+        for centre, size in zip(self.centres, self.sizes, strict=True):
+            squares = [
+                ((axis - np.float32(c)) / np.float32(s)) ** 2
+                for axis, c, s in zip((x, y, z), centre, size, strict=True)
+            ]
+            away = (squares[0] + squares[1]) + squares[2]
+            np.sqrt(away, out=away)
+            away -= np.float32(1)
+            away *= np.float32(-size.mean()) / blend
+            np.minimum(away, np.float32(8), out=away)
+            union += np.exp(away, out=away)
+        distance = np.log(np.maximum(union, np.float32(1e-30), out=union), out=union)
+        distance *= -blend
+        for wave, height, phase in zip(self.waves.astype(np.float32), self.heights_mm, self.phases, strict=True):
+            # sin(a + b) from small factors instead of a sine of every voxel
+            plane, along = x * wave[0] + y * wave[1] + np.float32(phase), z * wave[2]
+            distance += (np.float32(height) * np.sin(plane)) * np.cos(along)
+            distance += (np.float32(height) * np.cos(plane)) * np.sin(along)
+        return distance
+
+
+def draw_conglomerate(lesion: LesionPlan, station: Station, rng: np.random.Generator) -> Conglomerate:
+    """Nodes that follow each other along the way the station runs; larger lesions have more of them [A]."""
     radius = radius_mm(lesion.volume_ml)
     nodes = 1 + min(int(rng.poisson(0.9 + lesion.volume_ml / 22.0)), 11)
     node_radius = radius * nodes ** (-1 / 3)
-    blend = np.float32(0.2 * node_radius)
     run = np.asarray(station.spread_mm) / np.mean(station.spread_mm)
-    centre = np.zeros(3)
-    union = np.zeros(patch.allowed.shape, dtype=np.float32)
-    for _ in range(nodes):
-        size = node_radius * rng.uniform(0.7, 1.3) * np.exp(rng.normal(0, 0.22, 3)) * np.asarray(NODE_AXES)
-        squares = [
-            ((axis - np.float32(c)) / np.float32(s)) ** 2 for axis, c, s in zip((x, y, z), centre, size, strict=True)
-        ]
-        away = squares[0] + squares[1] + squares[2]
-        np.sqrt(away, out=away)
-        away -= np.float32(1)
-        away *= np.float32(-size.mean() / blend)
-        np.minimum(away, np.float32(8), out=away)
-        union += np.exp(away, out=away)
-        way = rng.normal(0, 1, 3) * run
-        centre = 0.6 * centre + way / np.linalg.norm(way) * node_radius * rng.uniform(0.9, 1.6)
-    waves = rng.normal(0, 1, (5, 3)) * (np.array([2.0, 2.0, 2.5, 4.0, 4.5])[:, None] / radius)
+    scales = rng.uniform(0.7, 1.3, (nodes, 1)) * np.exp(rng.normal(0, 0.22, (nodes, 3)))
+    sizes = node_radius * scales * np.asarray(NODE_AXES)
+    ways = rng.normal(0, 1, (nodes, 3)) * run
+    ways *= (node_radius * rng.uniform(0.9, 1.6, nodes) / np.linalg.norm(ways, axis=1))[:, None]
+    centres = np.zeros((nodes, 3))
+    for n in range(1, nodes):
+        centres[n] = 0.6 * centres[n - 1] + ways[n]
+    volumes = sizes.prod(axis=1, keepdims=True)
+    centres -= (centres * volumes).sum(axis=0) / volumes.sum()
+    waves = rng.normal(0, 1, (5, 3)) * np.array([2.0, 2.0, 2.5, 4.0, 4.5])[:, None] / radius
     heights = np.array([0.06, 0.06, 0.06, 0.035, 0.035]) * radius
-    distance = np.log(np.maximum(union, np.float32(1e-30), out=union), out=union)
-    distance *= -blend
-    for wave, height in zip(waves.astype(np.float32), heights, strict=True):
-        phase = np.float32(rng.uniform(0, 2 * np.pi))
-        # sin(a + b) from two small factors instead of a sine of every voxel
-        plane, along = x * wave[0] + y * wave[1] + phase, z * wave[2]
-        distance += np.float32(height) * (np.sin(plane) * np.cos(along) + np.cos(plane) * np.sin(along))
-    return distance
+    return Conglomerate(radius, centres, sizes, 0.2 * node_radius, waves, heights, rng.uniform(0, 2 * np.pi, 5))
 
 
 @dataclass(frozen=True, eq=False)

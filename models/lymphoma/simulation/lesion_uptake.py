@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from lymphoma.simulation.anatomy import Grid
 from lymphoma.simulation.disease import LesionPlan
-from lymphoma.simulation.lesion_shapes import NEIGHBOURS, Growth, Patch, radius_mm
+from lymphoma.simulation.lesion_shapes import Growth, Patch, dilate, radius_mm
 from lymphoma.simulation.plan import PatientPlan
 from lymphoma.simulation.scanner import pet_response
 
@@ -29,7 +29,7 @@ NECROSIS_EDGE_MM = 3.0
 ALONE_SUV = 2.5
 """Surroundings are seen no hotter than this when a lesion's volume is judged."""
 _WAVES, _SHORTEST_MM, _LONGEST_MM = 20, 13.0, 55.0
-_STEPS = 4
+_STEPS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +72,7 @@ def profile_of(
         whole = growth.depth_mm > 0
         depth = (growth.depth_mm - np.float32(growth.hollow_mm)) / np.float32(2 * NECROSIS_EDGE_MM)
         dead = np.clip(depth + np.float32(0.5), 0, 1).astype(np.float32)
-    where = patch.allowed & ndimage.binary_dilation(whole, structure=NEIGHBOURS, iterations=steps)
+    where = patch.allowed & dilate(whole, steps)
     core = np.full(distance.shape, lesion.suv, dtype=np.float32)
     core[where] = SURFACE_SUV + (lesion.suv - SURFACE_SUV) * np.exp(
         np.float32(lesion.texture) * _texture(patch, where, rng) - np.float32(lesion.texture**2 / 2)
@@ -117,7 +117,7 @@ def calibrate(profile: Profile, tissue: Array, inside: Mask, plan: PatientPlan, 
         error = float((seen >= SURFACE_SUV).sum()) - truth
         if abs(error) < least:
             best, highest, least = shift, float(seen[inside].max()), abs(error)
-        if abs(error) <= max(0.01 * truth, 0.5):
+        if abs(error) <= max(0.015 * truth, 0.5):
             break
         if step and abs(shift - before[0]) > 1e-3 and (error - before[1]) / (shift - before[0]) > 0.2 * per_mm:
             per_mm = (error - before[1]) / (shift - before[0])

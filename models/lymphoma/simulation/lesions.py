@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -11,13 +10,14 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from lymphoma.simulation.anatomy import Grid
-from lymphoma.simulation.disease import BULK, LesionPlan
-from lymphoma.simulation.frame import Stretch, stretch_of
+from lymphoma.simulation.disease import LesionPlan
+from lymphoma.simulation.frame import stretch_of
 from lymphoma.simulation.infiltration import infiltrate
-from lymphoma.simulation.lesion_shapes import NEIGHBOURS, Growth, Patch, conglomerate, grow, patch_at, radius_mm
+from lymphoma.simulation.lesion_places import Atlas, places, under_skin
+from lymphoma.simulation.lesion_shapes import Growth, Patch, cut_out, dilate, draw_conglomerate, grow, patch_at
 from lymphoma.simulation.lesion_uptake import REACH_MM, SURFACE_SUV, calibrate, profile_of
 from lymphoma.simulation.plan import PatientPlan
-from lymphoma.simulation.stations import PLACES, STATIONS, Region, Station
+from lymphoma.simulation.stations import Region, Station
 from lymphoma.simulation.tissues import LABELS, SOFT, TISSUES
 
 __all__ = ["SURFACE_SUV", "LesionTruth", "Placed", "place_lesions"]
@@ -27,9 +27,8 @@ Mask = npt.NDArray[np.bool_]
 Point = npt.NDArray[np.float64]
 GAP_MM = 7.0
 """Lesions keep about this far from each other, so that blur does not join them."""
-SNAP_MM = 36.0
+SNAP_MM = np.full(3, 36.0)
 BLUR_MM = 9.0
-_OWN, _NEAR, _FAR = 12, 8, 6
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ class _Scene:
     labels: npt.NDArray[np.uint16]
     blocked: Mask
     truths: list[LesionTruth]
-    stretch: Stretch
+    atlas: Atlas
 
 
 def place_lesions(plan: PatientPlan, tissues: npt.NDArray[np.uint8], activity: Array, grid: Grid) -> Placed:
@@ -98,7 +97,7 @@ def place_lesions(plan: PatientPlan, tissues: npt.NDArray[np.uint8], activity: A
         labels=np.zeros(grid.shape, dtype=np.uint16),
         blocked=np.zeros(grid.shape, dtype=bool),
         truths=[],
-        stretch=stretch_of(plan, breath_mm=0.0),
+        atlas=Atlas.of(stretch_of(plan, breath_mm=0.0)),
     )
     _place_diffuse(scene)
     for index, lesion in enumerate(plan.disease.lesions):
@@ -107,44 +106,34 @@ def place_lesions(plan: PatientPlan, tissues: npt.NDArray[np.uint8], activity: A
 
 
 def _place(scene: _Scene, lesion: LesionPlan, index: int) -> None:
-    rng = np.random.default_rng([scene.plan.seed, 8, index])
-    radius = radius_mm(lesion.volume_ml)
-    for attempt, (station, point) in enumerate(_places(scene, lesion, rng)):
-        if _beyond(point, 1.6 * radius + 6.0, scene.grid):
+    voxel_ml = float(np.prod(scene.grid.spacing_mm)) / 1000
+    for attempt, (station, point) in enumerate(places(scene.plan, index, scene.atlas)):
+        # the same stream for each attempt: a lesion keeps its shape where it moves on along its station
+        rng = np.random.default_rng([scene.plan.seed, 8, index, 1])
+        shape = draw_conglomerate(lesion, station, rng)
+        low, high = shape.extent_mm(0.15 * shape.radius_mm)
+        if _beyond(scene.grid, point[2] + low[2], point[2] + high[2]):
             return
         table = _allowed_table(station.into, station.confined)
         point = _settle(scene, station, point)
-        patch = patch_at(point, 2.0 * radius + 14.0, scene.grid, table, scene.tissues, scene.blocked)
-        # what cannot hold the lesion whatever its shape is not worth one
-        if patch.allowed.sum() * np.prod(scene.grid.spacing_mm) < 1300 * lesion.volume_ml:
+        reach = shape.extent_mm(0.25 * shape.radius_mm + REACH_MM + BLUR_MM)
+        patch = patch_at(point, reach, scene.grid, table, scene.tissues, scene.blocked)
+        # what a ball could not fill is too narrow for most shapes
+        x, y, z = patch.points
+        ball = (x**2 + y**2) + z**2 < np.float32((1.35 * shape.radius_mm + 2.0) ** 2)
+        if np.count_nonzero(ball & patch.allowed) * voxel_ml < lesion.volume_ml:
             continue
-        shape_rng = np.random.default_rng([scene.plan.seed, 8, index, 1])
-        distance = conglomerate(lesion, station, patch, shape_rng)
-        growth = grow(lesion, distance, patch, scene.grid, (0.45 + 0.06 * attempt) * radius + 3.0, shape_rng)
+        distance = shape.distance(patch)
+        growth = grow(lesion, distance, patch, scene.grid, (0.35 + 0.03 * attempt) * shape.radius_mm + 3.0, rng)
         if growth is not None:
-            _light(scene, lesion, station, patch, distance, growth, shape_rng)
+            _light(scene, lesion, station, patch, distance, growth, rng)
             return
 
 
-def _places(scene: _Scene, lesion: LesionPlan, rng: np.random.Generator) -> Iterator[tuple[Station, Point]]:
-    """Places to try: anchors of the station in turn and further and further off, now and then on the other side; then
-    neighbouring stations, at last those that hold bulk."""
-    own = PLACES[lesion.station]
-    near = [station for station in STATIONS if station.region == own.region and station.name != own.name]
-    near = [near[n] for n in rng.permutation(len(near)) if not near[n].confined]
-    tried = [own] * _OWN + [near[n % len(near)] for n in range(_NEAR)] + [PLACES[BULK[n % 3]] for n in range(_FAR)]
-    for attempt, station in enumerate(tried):
-        x, y, z = station.anchors[(lesion.anchor + attempt // 2) % len(station.anchors)]
-        side = lesion.side * (-1 if attempt % 4 == 3 else 1) if station.paired else 1
-        spread = np.asarray(station.spread_mm) * (1.0 + 0.15 * attempt)
-        yield station, scene.stretch.patient_point((side * x, y, z)) + rng.normal(0, 1, 3).clip(-2, 2) * spread
-
-
-def _beyond(point: Point, reach_mm: float, grid: Grid) -> bool:
-    """Whether nothing of a lesion at ``point`` can lie on the grid's slices."""
-    low = grid.first_mm[2]
-    high = low + grid.spacing_mm[2] * (grid.shape[0] - 1)
-    return bool(point[2] + reach_mm < low or point[2] - reach_mm > high)
+def _beyond(grid: Grid, low_mm: float, high_mm: float) -> bool:
+    """Whether nothing between two heights lies on the grid's slices."""
+    bottom = grid.first_mm[2]
+    return bool(high_mm < bottom or low_mm > bottom + grid.spacing_mm[2] * (grid.shape[0] - 1))
 
 
 @cache
@@ -165,39 +154,17 @@ def _begins(name: str | None, stem: str) -> bool:
 def _settle(scene: _Scene, station: Station, point: Point) -> Point:
     """Moves a place to the nearest tissue of its organ, or to its depth under the skin."""
     if station.depth_mm is not None:
-        return _under_skin(scene, point, station.depth_mm)
+        return under_skin(point, station.depth_mm, scene.tissues != LABELS["outside"], scene.grid)
     if not station.snap:
         return point
     table = _allowed_table(station.into, True)
-    near = patch_at(point, SNAP_MM, scene.grid, table, scene.tissues, scene.blocked)
+    near = patch_at(point, (-SNAP_MM, SNAP_MM), scene.grid, table, scene.tissues, scene.blocked)
     if not near.allowed.any():
         return point
     x, y, z = near.points
     squares = np.where(near.allowed, x**2 + y**2 + z**2, np.float32(np.inf))
     k, j, i = np.unravel_index(int(squares.argmin()), squares.shape)
     return point + np.array([x[0, 0, i], y[0, j, 0], z[k, 0, 0]], dtype=np.float64)
-
-
-def _under_skin(scene: _Scene, point: Point, depth_mm: float) -> Point:
-    """From the point outwards in the slice to the skin, then back by the depth."""
-    grid = scene.grid
-    way = point[:2] / max(float(np.linalg.norm(point[:2])), 1e-6)
-    steps_mm = np.arange(-60.0, 160.0, 2.0)
-    i, j = (
-        np.clip(
-            np.rint((point[a] + steps_mm * way[a] - grid.first_mm[a]) / grid.spacing_mm[a]), 0, grid.shape[2 - a] - 1
-        )
-        for a in (0, 1)
-    )
-    k = int(np.clip(np.rint((point[2] - grid.first_mm[2]) / grid.spacing_mm[2]), 0, grid.shape[0] - 1))
-    body = scene.tissues[k, j.astype(np.intp), i.astype(np.intp)] != LABELS["outside"]
-    if not body.any():
-        return point
-    # the first gap outwards of the first tissue: an arm beside the trunk is not its skin
-    start = int(np.argmax(body))
-    gap = np.flatnonzero(~body[start:])
-    skin_mm = steps_mm[start + int(gap[0])] if len(gap) else steps_mm[-1]
-    return np.array([*(point[:2] + way * (skin_mm - depth_mm)), point[2]])
 
 
 def _light(
@@ -211,13 +178,13 @@ def _light(
 ) -> None:
     """Paints a lesion that has grown, after its uptake is calibrated, and records it."""
     grid = scene.grid
-    steps = tuple(int(np.ceil((REACH_MM + BLUR_MM) / grid.spacing_mm[axis])) for axis in (2, 1, 0))
-    box = patch.around(growth.inside, (steps[0], steps[1], steps[2]))
+    k, j, i = (int(np.ceil((REACH_MM + BLUR_MM) / grid.spacing_mm[axis])) for axis in (2, 1, 0))
+    box = patch.around(growth.inside, (k, j, i))
     patch = patch.crop(box)
     depth = None if growth.depth_mm is None else growth.depth_mm[box]
     growth = Growth(growth.inside[box], growth.level_mm, depth, growth.hollow_mm)
     profile = profile_of(lesion, distance[box], growth, patch, grid, rng)
-    tissue = scene.activity[np.ix_(*patch.index)]
+    tissue = cut_out(scene.activity, *patch.index)
     shift, suv_max = calibrate(profile, tissue, growth.inside, scene.plan, patch.grid(grid))
     there, seen = patch.visible(grid.shape)
     inside = growth.inside[seen]
@@ -236,7 +203,7 @@ def _block(scene: _Scene, box: tuple[slice, slice, slice], mask: Mask) -> None:
     view = scene.blocked[wide]
     padded = np.zeros(view.shape, dtype=bool)
     padded[tuple(slice(p.start - w.start, p.stop - w.start) for p, w in zip(box, wide, strict=True))] = mask
-    view |= ndimage.binary_dilation(padded, structure=NEIGHBOURS, iterations=steps)
+    view |= dilate(padded, steps)
 
 
 def _truth(

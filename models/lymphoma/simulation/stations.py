@@ -13,7 +13,17 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-__all__ = ["EXTRANODAL", "PLACES", "PRIMARY_SHARE", "REGIONS", "SITE_FREQUENCY", "STATIONS", "Region", "Station"]
+__all__ = [
+    "EXTRANODAL",
+    "PLACES",
+    "PRIMARY_SHARE",
+    "REGIONS",
+    "SITE_FREQUENCY",
+    "STATIONS",
+    "Point",
+    "Region",
+    "Station",
+]
 
 Point = tuple[float, float, float]
 Region = Literal["head_neck", "thorax", "abdomen", "pelvis"]
