@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from collections.abc import Sequence
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -38,6 +40,7 @@ NAMES = _names()
 _NUMBER = {name: label for label, name in enumerate(NAMES, start=1)}
 
 
+@cache
 def number_of(*names: str) -> tuple[int, ...]:
     """Labels of structures; a name that ends in "*" stands for all that begin so."""
     return tuple(
@@ -103,6 +106,12 @@ class Body:
         seen = ((index > -3) & (index < np.array(self.organs.array.shape) + 2)).all(1)
         return points[seen], tube[seen, 3] * self.warp.scale
 
+    def voxels_of(self, tubes: Sequence[Tube]) -> list[npt.NDArray[np.int64]]:
+        """As :meth:`voxels` of many tubes, whose points are placed in one go."""
+        ends = np.cumsum([len(tube) for tube in tubes])[:-1]
+        points = np.split(self.warp.to_patient(np.concatenate(tubes)[:, :3]), ends)
+        return [stamp(self.organs, at, tube[:, 3] * self.warp.scale) for at, tube in zip(points, tubes, strict=True)]
+
     def voxels(self, tube: Tube) -> npt.NDArray[np.int64]:
         """Flat indices of a canonical tube's voxels."""
         return stamp(self.organs, *self.place(tube))
@@ -116,7 +125,7 @@ def build_body(seed: int, person: Person, spacing_mm: float) -> Body:
     grid = _grid(person, spacing_mm, scale, shapes)
     warp = Warp(grid, scale, person.girth, rng, sway_mm=4.5)
     painter = _Painter(grid, warp)
-    wall = _paint_wall(painter, shapes, person)
+    wall = _paint_wall(painter, shapes)
     body = Body(person, Volume(painter.labels, grid.affine), warp, wall)
     _paint_chest_and_belly(painter, body, rng)
     _paint_organs(painter, body, rng)
@@ -178,15 +187,17 @@ class _Painter:
         line[flat] = _NUMBER[name]
 
 
-def _paint_wall(painter: _Painter, shapes: _Outer, person: Person) -> Floats:
+def _paint_wall(painter: _Painter, shapes: _Outer) -> Floats:
     """Fat and muscle; returns the depth under the skin."""
     wall = np.full(painter.labels.shape, -999.0, dtype=np.float32)
-    for skin in shapes.skin:
-        box = painter.warp.box(skin.bounds)
-        np.maximum(wall[box], painter.warp.depth(skin, box), out=wall[box])
-    painter.labels[wall >= 0] = _NUMBER["subcutaneous_fat"]
-    for muscle in shapes.muscle:
-        painter.loft("muscles", muscle)
+    warp = painter.warp
+    for skin, muscle in zip(shapes.skin, shapes.muscle, strict=True):
+        box = warp.box(skin.bounds)
+        cell, away = skin.polar(warp.x[box], warp.y[box], warp.z[box])
+        np.maximum(wall[box], skin.radius.reshape(-1)[cell] - away, out=wall[box])
+        part = painter.labels[box]
+        part[(wall[box] >= 0) & (part == 0)] = _NUMBER["subcutaneous_fat"]
+        part[muscle.radius.reshape(-1)[cell] >= away] = _NUMBER["muscles"]
     return wall
 
 
@@ -218,9 +229,10 @@ def _paint_organs(painter: _Painter, body: Body, rng: np.random.Generator) -> No
     person = body.person
     cavity = number_of("torso_fat", "mediastinum", "lung*", "muscles")
     inner = number_of("torso_fat", "mediastinum", "muscles")
-    glands = dict(viscera.glands(person.sex == "M"))
-    for name in [n for n in glands if n.startswith(("iliopsoas", "autochthon", "gluteus"))]:
-        painter.voxels(name, body.voxels(glands.pop(name)), over=inner)
+    glands = viscera.glands(person.sex == "M")
+    flats = dict(zip([n for n, _ in glands], body.voxels_of([tube for _, tube in glands]), strict=True))
+    for name in [n for n in flats if n.startswith(("iliopsoas", "autochthon", "gluteus"))]:
+        painter.voxels(name, flats.pop(name), over=inner)
     loops = viscera.small_bowel(rng)
     for tube in loops[1:]:
         painter.voxels("small_bowel", body.voxels(tube), over=number_of("torso_fat"))
@@ -228,18 +240,25 @@ def _paint_organs(painter: _Painter, body: Body, rng: np.random.Generator) -> No
         painter.voxels("colon", body.voxels(tube), over=number_of("torso_fat", "small_bowel", "muscles"))
     painter.voxels("stomach", body.voxels(viscera.stomach(person.stomach_fill)), over=cavity)
     painter.voxels("duodenum", body.voxels(loops[0]), over=number_of("torso_fat", "colon", "small_bowel"))
-    painter.loft("heart", loft(viscera.HEART, rng, 0.04), over=number_of("mediastinum", "lung*", "torso_fat", "stomach"))
-    tables = (("liver", viscera.LIVER, 0.05), ("spleen", viscera.SPLEEN, 0.07), ("gallbladder", viscera.GALLBLADDER, 0.1))
+    painter.loft(
+        "heart", loft(viscera.HEART, rng, 0.04), over=number_of("mediastinum", "lung*", "torso_fat", "stomach")
+    )
+    tables = (
+        ("liver", viscera.LIVER, 0.05),
+        ("spleen", viscera.SPLEEN, 0.07),
+        ("gallbladder", viscera.GALLBLADDER, 0.1),
+    )
     tables += (("kidney_right", viscera.KIDNEY_RIGHT, 0.05), ("kidney_left", viscera.KIDNEY_LEFT, 0.05))
     soft = (*cavity, *number_of("stomach", "colon", "small_bowel", "duodenum", "liver", "iliopsoas*"))
     for name, table, wobble in tables:
         shape = loft(table, rng, wobble)
         size = float(np.exp(rng.laplace(0, 0.05)))
         painter.loft(name, Loft(shape.bottom_mm, shape.x, shape.y, shape.radius * np.float32(size)), over=soft)
-    for name, tube in glands.items():
-        painter.voxels(name, body.voxels(tube))
-    for name, tube in viscera.vessels():
-        painter.voxels(name, body.voxels(tube))
+    for name, flat in flats.items():
+        painter.voxels(name, flat)
+    tubes = viscera.vessels()
+    for (name, _), flat in zip(tubes, body.voxels_of([tube for _, tube in tubes]), strict=True):
+        painter.voxels(name, flat)
     painter.loft("urinary_bladder", loft(viscera.bladder(person.bladder_fill), rng, 0.04))
 
 
@@ -247,12 +266,16 @@ def _paint_bones(painter: _Painter, body: Body, rng: np.random.Generator) -> Non
     painter.loft("skull", loft(skeleton.BRAIN).grown(7.0))
     painter.loft("brain", loft(skeleton.BRAIN, rng, 0.01))
     painter.loft("brain", loft(skeleton.CEREBELLUM, rng, 0.02))
-    for name, tube in skeleton.ribs(loft(outline.CHEST)):
-        painter.voxels(name, body.voxels(tube), over=number_of("muscles", "subcutaneous_fat", "lung*", "autochthon*"))
-    for name, tube in (*skeleton.sheets(), *skeleton.limb_bones(body.person.arms_up)):
-        painter.voxels(name, body.voxels(tube))
-    for name, shape, arch in skeleton.vertebrae():
-        painter.voxels(name, body.voxels(arch))
+    ribs = skeleton.ribs(loft(outline.CHEST))
+    near = number_of("muscles", "subcutaneous_fat", "lung*", "autochthon*")
+    for (name, _), flat in zip(ribs, body.voxels_of([tube for _, tube in ribs]), strict=True):
+        painter.voxels(name, flat, over=near)
+    bones = (*skeleton.sheets(), *skeleton.limb_bones(body.person.arms_up))
+    for (name, _), flat in zip(bones, body.voxels_of([tube for _, tube in bones]), strict=True):
+        painter.voxels(name, flat)
+    spine = skeleton.vertebrae()
+    for (name, shape, _), flat in zip(spine, body.voxels_of([arch for *_, arch in spine]), strict=True):
+        painter.voxels(name, flat)
         painter.loft(name, shape)
     painter.loft("sacrum", skeleton.sacrum())
     cord = [(0.0, float(skeleton.SPINE(z)) + np.interp(z, [1050, 1210, 1480], [30, 26, 16]), z, 5.0)

@@ -58,7 +58,7 @@ def draw_burden(seed: int, lesions: int | None = None) -> Burden:
     volumes = np.maximum(0.3, total * sticks / sticks.sum())
     level = 10.5 * float(np.exp(np.clip(rng.logistic(0, 0.26), -0.75, 1.1)))
     suvs = np.clip(level * np.exp(rng.laplace(0, 0.2, count)), 3.0, 45.0)
-    in_organ = rng.random(count) < (0.13 + 0.22 * (rng.random() < 0.35))
+    in_organ = rng.random(count) < (0.04 + 0.26 * (rng.random() < 0.35))
     weights = np.array([site.weight for site in ORGANS])
     kinds = rng.choice(len(ORGANS), size=2, p=weights / weights.sum())
     path = spread(rng, count)

@@ -73,7 +73,9 @@ def _plane(grid: Volume) -> tuple[Floats, Floats]:
     return y[:, None], x[None, :]
 
 
-def detect(seed: int, clean: Floats, grid: Volume, camera: Camera, liver_suv: float, bladder_kji: Floats | None) -> Floats:
+def detect(
+    seed: int, clean: Floats, grid: Volume, camera: Camera, liver_suv: float, bladder_kji: Floats | None
+) -> Floats:
     """A noisy scan of the noise-free one.
 
     Counts fall with the thickness of the body and towards the edges of a bed. They are drawn as Poisson numbers; their
@@ -87,7 +89,9 @@ def detect(seed: int, clean: Floats, grid: Volume, camera: Camera, liver_suv: fl
     if camera.halo > 0:
         hot = np.clip(clean[::2, ::2, ::2] - 8, 0, 40)
         wide = ndimage.gaussian_filter(hot, 22 / (2 * grid.spacing_mm[::-1]), truncate=2.5)
-        full = np.repeat(np.repeat(np.repeat(wide, 2, 0), 2, 1), 2, 2)[: clean.shape[0], : clean.shape[1], : clean.shape[2]]
+        full = np.repeat(np.repeat(np.repeat(wide, 2, 0), 2, 1), 2, 2)[
+            : clean.shape[0], : clean.shape[1], : clean.shape[2]
+        ]
         image = image - np.minimum(np.float32(camera.halo * 12) * full, 0.6 * image) * (clean < 6)
     if bladder_kji is not None:
         _streaks(image, clean, grid, bladder_kji, rng)

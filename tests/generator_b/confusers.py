@@ -102,25 +102,28 @@ def _distance(scene: Scene, flat: npt.NDArray[np.int64], at: npt.NDArray[np.floa
 
 def _joints(scene: Scene, rng: np.random.Generator) -> None:
     level = rng.uniform(2.2, 4.5)
-    for middle in ((160, 16, 1430, 26), (92, 4, 906, 30)):
+    for middle in ((162, 16, 1428, 24), (92, 4, 906, 26)):
         for sign in (1, -1):
             if rng.random() < 0.5:
                 ball = scene.body.voxels(np.array([middle], dtype=np.float64) * (sign, 1, 1, 1))
                 inner = scene.body.voxels(np.array([middle], dtype=np.float64) * (sign, 1, 1, 0.72))
-                scene.raise_to(np.setdiff1d(ball, inner), float(level * rng.uniform(0.6, 1)), ("muscles",))
+                scene.raise_to(np.setdiff1d(ball, inner), float(level * rng.uniform(0.4, 1)), ("muscles",))
 
 
 def _exercise(scene: Scene, rng: np.random.Generator) -> None:
+    """One group of muscles: front or back of the legs, shoulders, neck; middle and half-widths in mm."""
     body = scene.body
-    parts = (
-        (body.warp.z < 850) & (body.warp.y < 10),
-        (body.warp.z < 900) & (body.warp.y >= 10),
-        (body.warp.z > 1380) & (body.warp.z < 1450) & (np.abs(body.warp.x) > 120),
-        (body.warp.z > 1440) & (np.abs(body.warp.x) < 70) & (body.warp.z < 1530),
+    groups = (
+        (95, -30, 740, 55, 38, 130),
+        (95, 50, 800, 60, 38, 130),
+        (165, 12, 1415, 45, 45, 45),
+        (35, 12, 1500, 26, 30, 45),
     )
-    bulk = parts[int(rng.integers(0, 4))] & body.mask("muscles", "gluteus_maximus_*")
-    streaks = np.clip(1 + 0.35 * field(rng, body.organs, 26.0), 0.4, 2)
-    scene.suv[bulk] *= (rng.uniform(2.5, 5.5) * streaks)[bulk]
+    x, y, z, across, deep, high = groups[int(rng.integers(0, 4))]
+    away = ((np.abs(body.warp.x) - x) / across) ** 2 + ((body.warp.y - y) / deep) ** 2 + ((body.warp.z - z) / high) ** 2
+    muscle = body.mask("muscles", "gluteus_maximus_*") & (away < 6)
+    extra = (rng.uniform(1.0, 3.5) * np.exp(-(away**2)))[muscle]
+    scene.suv[muscle] *= 1 + extra * np.clip(1 + 0.5 * field(rng, body.organs, 26.0), 0.2, 2)[muscle]
 
 
 def _contamination(scene: Scene, rng: np.random.Generator) -> None:

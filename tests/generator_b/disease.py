@@ -111,7 +111,11 @@ def _box(grid: Volume, middle: npt.ArrayLike, reach_mm: float) -> Box:
 
 
 def _star(
-    body: Body, seat: npt.NDArray[np.float64], volume_ml: float, rng: np.random.Generator, home: npt.NDArray[np.bool_] | None
+    body: Body,
+    seat: npt.NDArray[np.float64],
+    volume_ml: float,
+    rng: np.random.Generator,
+    home: npt.NDArray[np.bool_] | None,
 ) -> tuple[Box, Floats]:
     """A body whose radius is the exponential of random spherical harmonics up to degree 4."""
     grid = body.organs

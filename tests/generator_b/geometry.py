@@ -64,14 +64,20 @@ class Loft:
     radius: Floats
 
     def depth(self, x: Floats, y: Floats, z: Floats) -> Floats:
-        """Distance in mm to the contour along the ray from the centre line, positive inside; -999 above and below."""
+        """Distance in mm to the contour along the ray from the centre line, positive inside; far below 0 above and below."""
+        cell, away = self.polar(x, y, z)
+        return self.radius.reshape(-1)[cell] - away
+
+    def polar(self, x: Floats, y: Floats, z: Floats) -> tuple[npt.NDArray[np.int32], Floats]:
+        """Which entry of ``radius`` (flat) points look up, and how far they are from the centre line, in mm; above and
+        below the loft 9999 mm."""
         level = np.rint((z - self.bottom_mm) / np.float32(STEP_MM)).astype(np.int32)
         within = (level >= 0) & (level < len(self.x))
         level = np.clip(level, 0, len(self.x) - 1)
         dx, dy = x - self.x[level], y - self.y[level]
-        turn = np.arctan2(dy, dx) * np.float32(ANGLES / (2 * np.pi))
-        found = self.radius[level, np.rint(turn).astype(np.int32) % ANGLES] - np.sqrt(dx * dx + dy * dy)
-        return np.where(within, found, np.float32(-999.0)).astype(np.float32)
+        turn = np.rint(np.arctan2(dy, dx) * np.float32(ANGLES / (2 * np.pi))).astype(np.int32) % ANGLES
+        away = np.where(within, np.sqrt(dx * dx + dy * dy), np.float32(9999.0))
+        return level * ANGLES + turn, away.astype(np.float32)
 
     def grown(self, by_mm: float | Floats) -> Loft:
         """The same loft with larger radii; ``by_mm`` is a number or of the shape of ``radius``."""
@@ -97,7 +103,7 @@ def loft(sections: tuple[Section, ...], rng: np.random.Generator | None = None, 
     rows = sorted(sections)
     z = np.array([row.z for row in rows])
     heights = np.arange(z[0], z[-1] + STEP_MM / 2, STEP_MM)
-    contours = np.stack([_contour(row) for row in rows])
+    contours = _contours(rows)
     table = PchipInterpolator(z, contours)(heights)
     if rng is not None and wobble > 0:
         table = table * (1 + _ripple(heights, rng, wobble))
@@ -106,14 +112,16 @@ def loft(sections: tuple[Section, ...], rng: np.random.Generator | None = None, 
     return Loft(float(z[0]), x, y, np.maximum(table, 0.0).astype(np.float32))
 
 
-def _contour(row: Section) -> npt.NDArray[np.float64]:
-    """Radii at ANGLES angles of the periodic spline through the four sides and four diagonals."""
-    sides = [row.left, row.back, row.right, row.front]
-    knots: list[float] = []
-    for one, other in zip(sides, [*sides[1:], sides[0]], strict=True):
-        knots += [one, row.square * one * other / max(1e-6, float(np.hypot(one, other)) / np.sqrt(2))]
-    turn = np.linspace(0, 2 * np.pi, 9)
-    spline = CubicSpline(turn, [*knots, knots[0]], bc_type="periodic")
+def _contours(rows: list[Section]) -> npt.NDArray[np.float64]:
+    """Radii, shape (rows, ANGLES), of the periodic splines through the four sides and four diagonals."""
+    sides = np.array([(row.left, row.back, row.right, row.front) for row in rows])
+    following = np.roll(sides, -1, axis=1)
+    square = np.array([[row.square] for row in rows])
+    # the diagonal of an ellipse with these two half-axes, swollen
+    diagonals = square * sides * following * np.sqrt(2) / np.maximum(1e-6, np.hypot(sides, following))
+    knots = np.stack((sides, diagonals), axis=2).reshape(len(rows), 8)
+    closed = np.concatenate((knots, knots[:, :1]), axis=1)
+    spline = CubicSpline(np.linspace(0, 2 * np.pi, 9), closed, axis=1, bc_type="periodic")
     return np.asarray(spline(np.arange(ANGLES) * 2 * np.pi / ANGLES))
 
 
@@ -122,10 +130,11 @@ def _ripple(heights: npt.NDArray[np.float64], rng: np.random.Generator, share: f
     turn = np.arange(ANGLES) * 2 * np.pi / ANGLES
     knots = max(2, int((heights[-1] - heights[0]) / 50) + 2)
     levels = np.linspace(0, knots - 1, len(heights))
-    total = np.zeros((len(heights), ANGLES))
-    for mode in range(2, 7):
-        weights = PchipInterpolator(np.arange(knots), rng.normal(0, share / mode**0.5, (knots, 2)))(levels)
-        total += weights[:, :1] * np.cos(mode * turn) + weights[:, 1:] * np.sin(mode * turn)
+    modes = np.arange(2, 7)
+    size = share / np.sqrt(modes)
+    drawn = rng.standard_normal((knots, 2, len(modes))) * size
+    weights = PchipInterpolator(np.arange(knots), drawn, axis=0)(levels)
+    total = weights[:, 0] @ np.cos(np.outer(modes, turn)) + weights[:, 1] @ np.sin(np.outer(modes, turn))
     return np.clip(total, -0.35, 0.35)
 
 
@@ -195,14 +204,15 @@ class Warp:
     """From the patient to the standard body: canonical = patient / scale + B-spline displacement.
 
     Attributes:
-        grid: the patient's grid. scale: patient over standard size, all axes. girth: further scale of x and y from
-            the shoulders down. x, y, z: canonical coordinates of the grid's voxels, float32.
+        grid: the patient's grid. scale: patient over standard size, all axes. girth, head: further scale of x and y
+            from the shoulders down, and of the head. x, y, z: canonical coordinates of the grid's voxels, float32.
     """
 
     def __init__(self, grid: Volume, scale: float, girth: float, rng: np.random.Generator, sway_mm: float) -> None:
         self.grid = grid
         self.scale = scale
         self.girth = girth
+        self.head = float(scale**-0.75)
         basis = [_basis(np.arange(n) * step, n * step, KNOT_MM) for n, step in _axes(grid)]
         weights = (rng.standard_normal([3, *(b.shape[1] for b in basis)]) * sway_mm).astype(np.float32)
         self.reach_mm = float(np.abs(weights).max())
@@ -213,21 +223,19 @@ class Warp:
         plain = [(grid.affine[a, 3] + grid.affine[a, a] * np.arange(grid.array.shape[2 - a])) / scale for a in range(3)]
         width = self._width(plain[2])[:, None, None]
         flat = (plain[0][None, None, :] / width, plain[1][None, :, None] / width, plain[2][:, None, None])
-        self.x, self.y, self.z = (
-            flat[a].astype(np.float32) + _tensor(basis, weights[a]) for a in range(3)
-        )
+        self.x, self.y, self.z = (flat[a].astype(np.float32) + _tensor(basis, weights[a]) for a in range(3))
 
     def _width(self, z_mm: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Girth at a standard height: the head keeps its size."""
-        return np.asarray(1 + (self.girth - 1) * np.clip((1540 - z_mm) / 90, 0, 1))
+        """Girth at a standard height; heads vary less than bodies do."""
+        return np.asarray(self.head + (self.girth - self.head) * np.clip((1540 - z_mm) / 90, 0, 1))
 
     def box(self, bounds: npt.NDArray[np.float64]) -> Box:
         """Array slices that hold every voxel whose canonical place can lie within ``bounds`` of shape (2, 3)."""
         margin = self.reach_mm + 2.0
-        wide = np.array([self.girth, self.girth, 1.0])
+        widths = np.array([[self.girth, self.girth, 1.0], [self.head, self.head, 1.0]])
         lower, upper = bounds[0] - margin, bounds[1] + margin
-        low = self.grid.index_kji(np.minimum(lower, lower * wide) * self.scale)
-        high = self.grid.index_kji(np.maximum(upper, upper * wide) * self.scale)
+        low = self.grid.index_kji((lower * widths).min(axis=0) * self.scale)
+        high = self.grid.index_kji((upper * widths).max(axis=0) * self.scale)
         slices = [
             slice(max(0, min(n, int(a))), max(0, min(n, int(np.ceil(b)) + 1)))
             for a, b, n in zip(low, high, self.grid.array.shape, strict=True)
@@ -241,7 +249,7 @@ class Warp:
     def to_patient(self, canonical: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Patient points of canonical points, shape (n, 3); fixed point of the forward map."""
         found = canonical * self.scale
-        for _ in range(4):
+        for _ in range(3):
             straight = canonical - self._displacement(found)
             straight[:, :2] *= self._width(straight[:, 2])[:, None]
             found = straight * self.scale

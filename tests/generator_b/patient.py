@@ -23,7 +23,7 @@ from tests.generator_b.priors import Tracer
 from tests.generator_b.tomograph import scan_ct
 from tests.generator_b.uptake import draw_uptake
 
-__all__ = ["FAULTS", "GENERATOR", "Fault", "PatientB", "build"]
+__all__ = ["FAULTS", "GENERATOR", "Fault", "PatientB", "build", "spoilt"]
 
 GENERATOR = "B1"
 STREAM = 50
@@ -99,9 +99,9 @@ def build(seed: int, spacing_mm: float = 4.0, *, lesions: int | None = None, fau
         names=dict(enumerate(NAMES, start=1)),
         clinical=clinical_factors(seed, burden, person.sex, _is_bulky(lesion_map)),
         findings=uptake.findings,
-        fault=fault,
+        fault=None,
     )
-    return _spoilt(patient, spacing_mm)
+    return patient if fault is None else spoilt(patient, fault)
 
 
 def _blurred_excess(healthy: Floats, disease: Disease, body: Body, camera: Camera) -> Floats:
@@ -143,11 +143,12 @@ def _is_bulky(lesion_map: Volume) -> bool:
     return any((np.array([s.stop - s.start for s in box]) * steps).max() >= BULKY_MM for box in boxes if box)
 
 
-def _spoilt(patient: PatientB, spacing_mm: float) -> PatientB:
-    """The faults that need no other physiology."""
-    if patient.fault == "suv_times_ten":
+def spoilt(patient: PatientB, fault: Fault) -> PatientB:
+    """The patient marked with a fault, and the images changed where the fault needs no other physiology."""
+    patient = replace(patient, fault=fault)
+    if fault == "suv_times_ten":
         return replace(patient, suv=patient.suv.with_array(patient.suv.array * np.float32(10)))
-    if patient.fault in ("left_right", "head_foot"):
+    if fault in ("left_right", "head_foot"):
         axis = 2 if patient.fault == "left_right" else 0
         flipped = {
             name: volume.with_array(np.ascontiguousarray(np.flip(volume.array, axis)))
@@ -155,8 +156,8 @@ def _spoilt(patient: PatientB, spacing_mm: float) -> PatientB:
                                  ("lesion_map", patient.lesion_map), ("organs", patient.organs))
         }  # fmt: skip
         return replace(patient, **flipped)
-    if patient.fault == "foreign_ct":
-        other = build(patient.seed + 500_009, spacing_mm, lesions=0).ct_hu
+    if fault == "foreign_ct":
+        other = build(patient.seed + 500_009, float(patient.suv.spacing_mm[0]), lesions=0).ct_hu
         return replace(patient, ct_hu=_laid_on(other, patient.suv))
     return patient
 

@@ -10,7 +10,7 @@ from scipy.interpolate import PchipInterpolator
 
 from tests.generator_b.geometry import Loft, Section, curve, loft, patch
 
-__all__ = ["BRAIN", "CEREBELLUM", "Tube", "VERTEBRAE", "limb_bones", "ribs", "sacrum", "sheets", "vertebrae"]
+__all__ = ["BRAIN", "CEREBELLUM", "VERTEBRAE", "Tube", "limb_bones", "ribs", "sacrum", "sheets", "vertebrae"]
 
 Tube = npt.NDArray[np.float64]
 """Shape (n, 4): x, y, z, radius in mm."""
@@ -29,13 +29,13 @@ TOPS = np.concatenate((np.linspace(1602, 1488, 8), np.linspace(1488, 1206, 13)[1
 """Upper edge of C1 .. L5, then the lower edge of L5."""
 
 BRAIN = (
-    S(1592, 0, 25, 30, 18, 30, 38),
-    S(1606, 0, 10, 56, 48, 56, 64),
-    S(1630, 0, 0, 64, 76, 64, 80),
-    S(1665, 0, 0, 68, 80, 68, 84),
-    S(1700, 0, 0, 62, 70, 62, 76),
-    S(1724, 0, 0, 46, 50, 46, 56),
-    S(1737, 0, 2, 18, 20, 18, 24),
+    S(1592, 0, 25, 29, 17, 29, 36),
+    S(1606, 0, 10, 53, 46, 53, 61),
+    S(1630, 0, 0, 61, 73, 61, 76),
+    S(1665, 0, 0, 65, 76, 65, 80),
+    S(1700, 0, 0, 59, 67, 59, 73),
+    S(1724, 0, 0, 44, 48, 44, 53),
+    S(1737, 0, 2, 17, 19, 17, 23),
 )
 
 CEREBELLUM = (
@@ -132,9 +132,21 @@ def limb_bones(arms_up: bool) -> tuple[tuple[str, Tube], ...]:
         + [(-28, -66, 1532, 6), (-48, -14, 1546, 6), (-52, 0, 1580, 5)],
         3,
     )
-    teeth = curve([(30, -50, 1556, 6), (16, -76, 1556, 6), (0, -82, 1556, 6), (-16, -76, 1556, 6), (-30, -50, 1556, 6)], 3)
+    teeth = curve(
+        [(30, -50, 1556, 6), (16, -76, 1556, 6), (0, -82, 1556, 6), (-16, -76, 1556, 6), (-30, -50, 1556, 6)], 3
+    )
+    upper = [(26, -62, 1568, 8), (46, -54, 1588, 6), (62, -30, 1596, 4), (66, -4, 1598, 4)]
+    orbit = [
+        (10, -78, 1606, 4),
+        (30, -84, 1598, 4),
+        (48, -66, 1606, 5),
+        (50, -58, 1626, 5),
+        (34, -84, 1640, 5),
+        (12, -86, 1636, 5),
+    ]
+    face = np.concatenate([curve(part, 3) * (sign, 1, 1, 1) for part in (upper, orbit) for sign in (1, -1)])
     both = tuple((f"{name}_{side}", tube * (sign, 1, 1, 1)) for name, tube in sides for side, sign in _SIDES)
-    return (*both, ("sternum", sternum), ("skull", np.concatenate((jaw, teeth))))
+    return (*both, ("sternum", sternum), ("skull", np.concatenate((jaw, teeth, face))))
 
 
 _SIDES = (("left", 1), ("right", -1))

@@ -103,9 +103,9 @@ def spread(rng: np.random.Generator, steps: int) -> list[str]:
         turn = rng.random()
         if turn < 0.34:
             at = str(rng.choice(sorted(CHAINS[at].neighbours)))
-        elif turn < 0.44:
+        elif turn < 0.52:
             at = str(rng.choice(names, p=weights / weights.sum()))
-        elif turn < 0.60:
+        elif turn < 0.66:
             at = str(rng.choice(sorted(reached)))
         reached.add(at)
     return path

@@ -63,6 +63,7 @@ def scan_ct(seed: int, body: Body, disease: Disease, metal: npt.NDArray[np.int64
     _bones(hu, body, fine, rng)
     _gas(hu, body, rng)
     _lungs(hu, labels, fine)
+    _septa(hu, body, rng)
     sick = disease.share > 0
     lump = 42.0 + (25.0 if enhanced else 0.0) + 6 * fine[sick]
     soft = hu[sick] < 200
@@ -77,20 +78,33 @@ def scan_ct(seed: int, body: Body, disease: Disease, metal: npt.NDArray[np.int64
 def _bones(hu: Floats, body: Body, fine: Floats, rng: np.random.Generator) -> None:
     """Cortex around spongiosa: the outermost voxel layer is dense."""
     bone = body.mask(*MARROW)
-    inner = ndimage.binary_erosion(bone)
+    inner = _inner(bone)
     hu[bone] = 430 + 60 * fine[bone] + rng.normal(0, 50)
     hu[inner] = 175 + 40 * fine[inner] + rng.normal(0, 25)
     shaft = inner & (body.warp.z < 830)
     hu[shaft] = 20
 
 
+def _inner(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Voxels whose six neighbours belong to the mask too."""
+    found = mask.copy()
+    found[1:] &= mask[:-1]
+    found[:-1] &= mask[1:]
+    found[:, 1:] &= mask[:, :-1]
+    found[:, :-1] &= mask[:, 1:]
+    found[..., 1:] &= mask[..., :-1]
+    found[..., :-1] &= mask[..., 1:]
+    return found
+
+
 def _gas(hu: Floats, body: Body, rng: np.random.Generator) -> None:
     """Gas rises to the front of gut; airways and sinuses of the head are black."""
     pockets = field(rng, body.organs, 28.0)
+    limits = np.full(len(NAMES) + 1, np.inf, dtype=np.float32)
     for name, limit in (("stomach", 0.5), ("colon", 0.35), ("small_bowel", 1.3)):
-        gut = body.mask(name)
-        core = ndimage.binary_erosion(gut)
-        hu[core & (pockets > limit)] = -850
+        limits[list(number_of(name))] = limit
+    core = _inner(body.mask("stomach", "colon", "small_bowel"))
+    hu[core & (pockets > limits[body.organs.array])] = -850
     for spots in (
         [(0, -34, 1560, 8), (0, -56, 1572, 7), (0, -74, 1580, 6), (0, -20, 1540, 7), (0, -6, 1520, 7)],
         [(26, -66, 1582, 11), (-26, -66, 1582, 11), (0, -76, 1640, 9), (0, -52, 1600, 9)],
@@ -113,6 +127,14 @@ def _lungs(hu: Floats, labels: npt.NDArray[np.uint8], fine: Floats) -> None:
     hu[part][lung] = local[lung]
 
 
+def _septa(hu: Floats, body: Body, rng: np.random.Generator) -> None:
+    """Fat between the muscles: thin sheets where a random field crosses zero."""
+    muscle = body.mask("muscles", "autochthon_*", "gluteus_maximus_*", "iliopsoas_*")
+    deep = muscle & (body.wall_mm > 6)
+    across = np.abs(field(rng, body.organs, 24.0))
+    hu[deep] -= np.clip(1 - across[deep] / 0.13, 0, 1) * np.float32(rng.uniform(60, 130))
+
+
 def _faults(hu: Floats, body: Body, fine: Floats, rng: np.random.Generator) -> None:
     """Cupping, horizontal streaks where the body is wide and bony, a ring, and noise that grows with size."""
     grid = body.organs
@@ -121,7 +143,7 @@ def _faults(hu: Floats, body: Body, fine: Floats, rng: np.random.Generator) -> N
     hu -= (np.clip(body.wall_mm, 0, 90) * np.float32(rng.uniform(0.02, 0.14))) * inside
     level = (rng.uniform(5, 14) * np.clip(wide / 380, 0.5, 1.9) ** 2).astype(np.float32)
     streak = ndimage.uniform_filter1d(np.roll(fine, 3, axis=0), max(3, int(60 / grid.spacing_mm[0])), axis=2)
-    streak *= np.float32(np.sqrt(60 / grid.spacing_mm[0]) * 1.2)
+    streak *= np.float32(np.sqrt(60 / grid.spacing_mm[0]) * 0.6)
     strong = np.clip((wide - 390) / 120, 0, 1.5).astype(np.float32)[:, None, None]
     hu += (level[:, None, None] * (np.roll(fine, 5, axis=1) + strong * streak)) * (body.wall_mm > -15)
     j, i = grid.array.shape[1:]

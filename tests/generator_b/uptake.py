@@ -41,7 +41,9 @@ def draw_uptake(seed: int, body: Body, tracer: Tracer = "fdg", treated_marrow: b
     strength = rng.uniform(1.7, 3.0)
     if treated_marrow:
         from_spine = np.float32(rng.uniform(4.2, 7.5) / marrow)
-        means[list(number_of("vertebrae_*", "sacrum", "sternum", "hip_*", "rib_*", "scapula_*", "clavicula_*"))] *= from_spine
+        means[list(number_of("vertebrae_*", "sacrum", "sternum", "hip_*", "rib_*", "scapula_*", "clavicula_*"))] *= (
+            from_spine
+        )
         means[list(number_of("femur_*", "humerus_*"))] *= 1.3 * from_spine
         means[list(number_of("spleen"))] *= 2.2
     elif reactive < 0.07 and tracer == "fdg":
@@ -69,11 +71,11 @@ def _brain(scene: Scene, rng: np.random.Generator) -> None:
     place = body.organs.array[box] == number_of("brain")[0]
     depth = body.warp.depth(whole, box)
     folds = field(rng, body.organs.with_array(body.organs.array), 16.0)[box]
-    ribbon = 1 / (1 + np.exp(-(13.0 - depth + 5.0 * folds) / 2.5))
+    ribbon = 1 / (1 + np.exp(-(13.0 - depth + 8.0 * folds) / 2.0))
     x, y, z = body.warp.x[box], body.warp.y[box], body.warp.z[box]
     fissure = np.exp(-((x / 4.0) ** 2)) * (z > 1640)
     deep = np.exp(-(((np.abs(x) - 17) / 9) ** 2) - ((y + 2) / 19) ** 2 - ((z - 1660) / 13) ** 2)
-    behind = (z < 1632) & (y > 20)
+    behind = body.warp.depth(loft(skeleton.CEREBELLUM), box) > 0
     share = np.clip(0.36 + 0.64 * ribbon + 0.65 * deep - 0.25 * fissure, 0.3, 1.1)
     level = scene.means[number_of("brain")[0]]
     values = level * np.where(behind, 0.72 + 0.08 * folds, share)
@@ -109,7 +111,7 @@ def _bowel(scene: Scene, rng: np.random.Generator) -> None:
     for name, knot, spread, share in bowel:
         place = scene.body.organs.array == number_of(name)[0]
         uneven = field(rng, scene.body.organs, knot)[place] * spread
-        bright = rng.uniform(3.0, 6.5) * share if treated else 1.0
+        bright = rng.uniform(2.2, 4.5) * share if treated else 1.0
         scene.suv[place] = np.clip(scene.suv[place] * np.exp(uneven * 1.4) * max(1.0, bright), 0.5, 13.0)
     if not treated and rng.random() < 0.5:
         part = viscera.colon(np.random.default_rng(0))[int(rng.choice([0, 3, 4]))]
@@ -146,7 +148,12 @@ def _urine(scene: Scene, rng: np.random.Generator, tracer: Tracer) -> None:
     """Renal pelvis and columns of urine in the ureters."""
     faint = 0.3 if tracer == "fes" else 1.0
     for side, sign in (("left", 1.0), ("right", -1.0)):
-        tube = np.array([(44, 36, 1128, 8), (50, 38, 1118, 7), (46, 36, 1108, 7), (40, 32, 1098, 4.5)]) * (sign, 1, 1, 1)
+        tube = np.array([(44, 36, 1128, 8), (50, 38, 1118, 7), (46, 36, 1108, 7), (40, 32, 1098, 4.5)]) * (
+            sign,
+            1,
+            1,
+            1,
+        )
         tube[:, 2] += 9 if side == "left" else -9
         level = min(45.0, 8 * float(np.exp(rng.logistic(0, 0.38)))) * faint
         scene.raise_to(scene.body.voxels(tube), level)
