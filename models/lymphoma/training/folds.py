@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
+import secrets
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -68,12 +68,12 @@ class Folds:
     def save(self, path: Path) -> None:
         """Writes JSON, whole or not at all."""
         text = json.dumps({"layout": 1, **asdict(self), "strata": dict(self.strata)}, indent=1) + "\n"
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+        with part.open("x", encoding="utf-8") as stream:
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
-        Path(name).replace(path)
+        part.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> Folds:

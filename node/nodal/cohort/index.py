@@ -1,14 +1,13 @@
 """Digests of files and what was found in them, kept beside the cohort so that a second look is quick.
 
-A file's digest is taken again when its size or its time of change differs; what was found in a patient's images is
-kept under the digest of their content. Where the folder cannot be written, every look is a first one.
+Files are read again when the size or the time of change of one differs; what was found in a patient's images is kept
+under the digest of their content. Where the folder cannot be written, every look is a first one.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
+import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,18 +25,16 @@ INDEX_NAME = ".nodal-index.json"
 
 
 @dataclass(frozen=True)
-class _KnownFile:
-    size: int
-    mtime_ns: int
-    sha256: str
-
-
-@dataclass(frozen=True)
 class _Stored:
-    """The file on disk. ``layout`` counts up whenever the rules of the check change, and old facts are forgotten."""
+    """The file on disk. ``layout`` counts up whenever the rules of the check change, and old facts are forgotten.
+
+    Attributes:
+        digests: stamp of some files (names, sizes, times of change) -> digest of their bytes.
+        facts: digest of a patient's content -> what was found.
+    """
 
     layout: int
-    files: dict[str, _KnownFile]
+    digests: dict[str, str]
     facts: dict[str, ImageFacts]
 
 
@@ -50,8 +47,9 @@ class Index:
     """What is known of a cohort's files; :meth:`open` reads it, :meth:`save` writes it."""
 
     root: Path
-    _files: dict[str, _KnownFile] = field(default_factory=dict)
+    _digests: dict[str, str] = field(default_factory=dict)
     _facts: dict[str, ImageFacts] = field(default_factory=dict)
+    _used: set[str] = field(default_factory=set)
 
     @classmethod
     def open(cls, root: Path) -> Index:
@@ -60,19 +58,28 @@ class Index:
             stored = _ADAPTER.validate_json((root / INDEX_NAME).read_bytes())
         except (OSError, ValidationError):
             return cls(root)
-        return cls(root, stored.files, stored.facts) if stored.layout == _LAYOUT else cls(root)
+        return cls(root, stored.digests, stored.facts) if stored.layout == _LAYOUT else cls(root)
 
-    def sha256(self, path: Path) -> str:
-        """Hex digest of a file's bytes, read only where size or time of change is new."""
-        facts = path.stat()
-        key = self._key(path)
-        known = self._files.get(key)
-        if known is None or (known.size, known.mtime_ns) != (facts.st_size, facts.st_mtime_ns):
-            with path.open("rb") as stream:
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()
-            known = _KnownFile(facts.st_size, facts.st_mtime_ns, digest)
-            self._files[key] = known
-        return known.sha256
+    def digest(self, *paths: Path) -> str:
+        """Hex digest over the bytes of files, whatever they are called; read only where one of them is new or changed.
+
+        Raises:
+            OSError: a file that is not there or cannot be read.
+        """
+        stamp = self._stamp(paths)
+        self._used.add(stamp)
+        if stamp not in self._digests:
+            self._digests[stamp] = _joined(sorted(map(_sha256, paths)))
+        return self._digests[stamp]
+
+    def _stamp(self, paths: Iterable[Path]) -> str:
+        """Of names relative to the cohort where a file lies in it, so that a moved folder keeps its index."""
+        lines = []
+        for path in paths:
+            facts = path.stat()
+            name = path.relative_to(self.root) if path.is_relative_to(self.root) else path
+            lines.append(f"{name} {facts.st_size} {facts.st_mtime_ns}")
+        return _joined(sorted(lines))
 
     def facts(self, content: str) -> ImageFacts | None:
         """What was found in images of this content; None where they were never read."""
@@ -82,19 +89,28 @@ class Index:
         """Notes what was found."""
         self._facts[content] = facts
 
-    def save(self, contents: Iterable[str]) -> None:
-        """Writes the index, whole or not at all: the facts of ``contents``, and the files that are still there."""
-        files = {key: known for key, known in self._files.items() if (self.root / key).exists()}
-        kept = {content: self._facts[content] for content in contents if content in self._facts}
-        data = _ADAPTER.dump_json(_Stored(_LAYOUT, files, kept), indent=1)
+    def save(self, contents: Iterable[str] | None = None) -> None:
+        """Writes the index, whole or not at all.
+
+        Args:
+            contents: keep only the facts of these and the digests that were asked for; None keeps everything.
+        """
+        digests, facts = self._digests, self._facts
+        if contents is not None:
+            digests = {stamp: digest for stamp, digest in digests.items() if stamp in self._used}
+            facts = {content: facts[content] for content in contents if content in facts}
+        part = self.root / f"{INDEX_NAME}.{secrets.token_hex(4)}.part"
         try:
-            handle, name = tempfile.mkstemp(dir=self.root, prefix=f"{INDEX_NAME}.")
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(data)
-            Path(name).replace(self.root / INDEX_NAME)
+            part.write_bytes(_ADAPTER.dump_json(_Stored(_LAYOUT, digests, facts)))
+            part.replace(self.root / INDEX_NAME)
         except OSError as fault:
             _LOG.warning("the cohort's index cannot be kept; the next look reads every file", errno=fault.errno)
 
-    def _key(self, path: Path) -> str:
-        """Relative to the cohort where it lies in it, so that a moved folder keeps its index."""
-        return str(path.relative_to(self.root) if path.is_relative_to(self.root) else path)
+
+def _joined(lines: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

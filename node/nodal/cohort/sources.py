@@ -41,12 +41,12 @@ class Sources:
         lines = [f"rules {_RULES} {settings.suv.assume_bw} {settings.baseline.allow_followup} {self.no_lesion}"]
         pair = [self.study / PET_NAME, self.study / CT_NAME]
         if any(path.exists() for path in pair):
-            lines += [f"{path.name} {index.sha256(path)}" for path in pair if path.exists()]
+            lines += [f"{path.name} {index.digest(path)}" for path in pair if path.exists()]
         else:
-            lines += sorted(f"study {index.sha256(path)}" for path in _files(self.study, self.organs))
-        lines += [f"reference {index.sha256(path)}" if path.is_file() else "absent" for path in self.references]
+            lines.append(f"study {index.digest(*_files(self.study, self.organs))}")
+        lines += [f"reference {index.digest(path)}" if path.is_file() else "absent" for path in self.references]
         organs = () if self.organs is None else (self.organs, names_path(self.organs))
-        lines += [f"organs {index.sha256(path)}" if path.is_file() else "absent" for path in organs]
+        lines += [f"organs {index.digest(path)}" if path.is_file() else "absent" for path in organs]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 

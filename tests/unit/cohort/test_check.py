@@ -14,9 +14,11 @@ from lymphoma.training.case import Outcome
 from nodal.cohort import check as check_module
 from nodal.cohort import check_cohort
 from nodal.cohort.index import INDEX_NAME
-from nodal.cohort.model import PatientReport
+from nodal.cohort.model import ImageFacts, PatientReport
+from nodal.cohort.sources import Sources
 from nodal.cohort.summary import median_follow_up_months
 from nodal.errors import Code, Refused, WrongUsage
+from nodal.settings import Settings
 
 from tests.unit.cohort.fakes import AFFINE, HOT, HOT_ML, cohort, ct, mask, organs, row, study, suv, table
 
@@ -214,6 +216,26 @@ def test_a_second_look_reads_no_image_and_a_changed_file_is_read_again(
     assert second.patients[1].images.lesion_ml == 1.0
     assert second.patients[0] == first.patients[0]
     assert second.patients[1].content != first.patients[1].content
+
+
+def test_a_check_that_was_stopped_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check_module, "SAVED_EVERY", 2)
+    cohort(tmp_path, *"ABCD")
+    read: list[str] = []
+    examine = check_module.examine
+
+    def stopped(sources: Sources, rules: Settings) -> ImageFacts:
+        read.append(sources.study.name)
+        if len(read) == 4:
+            raise KeyboardInterrupt
+        return examine(sources, rules)
+
+    monkeypatch.setattr(check_module, "examine", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        check_cohort(tmp_path)
+    read.clear()
+    assert check_cohort(tmp_path).summary.usable == 4
+    assert read == ["C", "D"]
 
 
 def test_a_damaged_index_is_made_again(tmp_path: Path) -> None:
