@@ -253,7 +253,7 @@ def _wound(rng: np.random.Generator) -> list[Confuser]:
 
 def _thyroid_nodule(rng: np.random.Generator) -> list[Confuser]:
     side = _side(rng)
-    place = _near(rng, side, (16.0, -6.0, 551.0), 4.0)
+    place = _near(rng, side, (14.5, -12.0, 551.0), 4.0)
     suv = _suv(rng, 7.0, 3.0, 15.0)
     return [Confuser("thyroid_nodule", side, place, _radii(rng, 5.0, 10.0), suv, ("thyroid", "muscle"))]
 

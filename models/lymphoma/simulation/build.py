@@ -79,12 +79,12 @@ _SIZES: dict[str, tuple[float, float, float]] = {
     "liver": (0.07, 0.85, 1.18),
     "spleen": (0.11, 0.75, 1.35),
     "stomach": (0.14, 0.75, 1.25),
-    "kidney_left": (0.07, 0.8, 1.18),
-    "kidney_right": (0.07, 0.8, 1.18),
+    "kidney_left": (0.05, 0.88, 1.15),
+    "kidney_right": (0.05, 0.88, 1.15),
     "pancreas": (0.06, 0.85, 1.15),
     "colon": (0.06, 0.85, 1.15),
     "bladder": (0.16, 0.65, 1.3),
-    "thyroid": (0.15, 0.7, 1.5),
+    "thyroid": (0.12, 0.8, 1.4),
     "breast": (0.20, 0.6, 1.4),
 }
 

@@ -127,7 +127,7 @@ def _paint_vessels(canvas: Canvas, build: Build) -> None:
         iliac = ((2.0, 2.0, 118.0), (side * 34.0, 16.0, 78.0), (side * 62.0, -30.0, 25.0), (side * 74.0, -62.0, -30.0))
         canvas.paint(f"iliac_artery_{name}", *tube(iliac, 6.5, 5.0))
         canvas.paint(f"iliac_vena_{name}", *tube([(x - side * 3, y + 11, z) for x, y, z in iliac], 7.0, 5.5))
-        neck = [mirrored(p, side) for p in ((14.0, -14.0, 490.0), (24.0, -2.0, 640.0))]
+        neck = [mirrored(p, side) for p in ((14.0, -14.0, 490.0), (29.0, 0.0, 556.0), (28.0, -2.0, 640.0))]
         canvas.paint(f"common_carotid_artery_{name}", *tube(neck, 5.5, 4.0))
-        jugular = [mirrored(p, side) for p in ((30.0, -30.0, 525.0), (33.0, -4.0, 640.0))]
+        jugular = [mirrored(p, side) for p in ((32.0, -30.0, 525.0), (38.0, -6.0, 640.0))]
         canvas.paint("blood", *tube(jugular, 6.5, 5.0))

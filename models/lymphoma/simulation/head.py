@@ -50,7 +50,7 @@ def paint_head(canvas: Canvas, build: Build) -> None:
     size = build.scale["thyroid"]
     for side, name in SIDES.items():
         canvas.paint(f"tonsil_{name}", Ellipsoid(mirrored((19.0, -20.0, 636.0), side), (6.5, 7.5, 12.0)), only=_SOFT)
-        lobe = Ellipsoid(mirrored((16.0, -6.0, 551.0), side), (8.5 * size, 9.0 * size, 19.0 * size))
+        lobe = Ellipsoid(mirrored((14.5, -12.0, 551.0), side), (8.5 * size, 9.0 * size, 19.0 * size))
         canvas.paint("thyroid", lobe, only=_SOFT)
 
 
@@ -79,7 +79,8 @@ def paint_airway(canvas: Canvas) -> None:
     canvas.paint(
         "oesophagus", *tube(((0.0, 8.0, 580.0), (4.0, 24.0, 520.0), (4.0, 30.0, 430.0), (14.0, 22.0, 320.0)), 6)
     )
-    canvas.paint("muscle", *tube(((0.0, -12.0, 600.0), (0.0, 0.0, 520.0), (0.0, 12.0, 455.0)), 11.0))
+    wall = tube(((0.0, -12.0, 600.0), (0.0, 0.0, 520.0), (0.0, 12.0, 455.0)), 11.0)
+    canvas.paint("muscle", *wall, only=("fat", "visceral_fat"))
     throat = ((0.0, -20.0, 672.0), (0.0, -8.0, 640.0), (0.0, -14.0, 590.0), (0.0, -6.0, 555.0))
     canvas.paint("airway", *tube(throat, 8.0, 7.0))
     canvas.paint("trachea", *tube(((0.0, -6.0, 555.0), (0.0, 0.0, 520.0), (0.0, 12.0, 452.0)), 8.5))

@@ -198,11 +198,11 @@ def _glands(rng: np.random.Generator, person: Person) -> _Part:
     if draws[0] < 0.04:
         patterns.append("thyroid")
         pairs.append(("thyroid", suv[0]))
-    if draws[1] < 0.10:  # one tonsil far hotter than the other, or both inflamed
+    if draws[1] < 0.08:  # one tonsil far hotter than the other, or both inflamed
         patterns.append("tonsils")
         other = 1.0 if draws[2] < 0.4 else 0.4
         hot, cold = ("left", "right") if draws[6] < 0.5 else ("right", "left")
-        pairs += [(f"tonsil_{hot}", round(1.3 * suv[1], 2)), (f"tonsil_{cold}", round(1.3 * suv[1] * other, 2))]
+        pairs += [(f"tonsil_{hot}", round(1.15 * suv[1], 2)), (f"tonsil_{cold}", round(1.15 * suv[1] * other, 2))]
     if draws[3] < 0.06:
         patterns.append("larynx")
         pairs.append(("larynx", suv[2]))

@@ -90,8 +90,12 @@ def _paint_ribs(canvas: Canvas) -> None:
         return np.asarray(np.maximum((round_section - 1) * 4.5, ends))
 
     for side, name in SIDES.items():
+
+        def half(x: Array, y: Array, z: Array, side: int = side) -> Array:
+            return np.maximum(rib(x, y, z), np.float32(-side) * x)
+
         near, far = sorted((side * 0.01, side * 150.0))
-        canvas.paint_bone(f"rib_{name}", Region(((near, -120.0, 200.0), (far, 120.0, 556.0)), rib), rim_mm=2.2)
+        canvas.paint_bone(f"rib_{name}", Region(((near, -120.0, 200.0), (far, 120.0, 556.0)), half), rim_mm=2.2)
 
     def costal(x: Array, y: Array, z: Array) -> Array:
         return np.asarray(np.maximum(np.maximum(rib(x, y, z), np.abs(x) - 62), y + 20))

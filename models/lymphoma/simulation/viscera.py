@@ -30,7 +30,7 @@ def paint_abdomen(canvas: Canvas, build: Build) -> None:
     _paint_bowel(canvas, build)
     _paint_stomach(canvas, build)
     head = build.points("pancreas", ((-32.0, -22.0, 196.0), (0.0, -24.0, 212.0), (78.0, 22.0, 244.0)))
-    canvas.paint("pancreas", *tube(head, 14.0, 9.0), only=_ABDOMEN)
+    canvas.paint("pancreas", *tube(head, 16.0, 11.0), only=_ABDOMEN)
     loop = (
         (2.0, -44.0, 224.0), (-40.0, -38.0, 222.0), (-54.0, -22.0, 204.0), (-50.0, -14.0, 168.0), (-14.0, -14.0, 158.0),
         (24.0, -16.0, 168.0), (32.0, -32.0, 184.0),
@@ -67,7 +67,7 @@ def _paint_upper(canvas: Canvas, build: Build) -> None:
 
         return Region(solid.bounds, level)
 
-    canvas.paint("spleen", under_diaphragm(build.ellipsoid("spleen", (106.0, 40.0, 268.0), (30.0, 42.0, 58.0))))
+    canvas.paint("spleen", under_diaphragm(build.ellipsoid("spleen", (104.0, 40.0, 268.0), (34.0, 45.0, 62.0))))
     right = build.ellipsoid("liver", (-74.0, -8.0, 262.0), (76.0, 92.0, 92.0), rotation("y", -12.0))
     left = build.ellipsoid("liver", (-4.0, -52.0, 292.0), (80.0, 44.0, 40.0), rotation("y", 14.0))
     canvas.paint("liver", under_diaphragm(right), under_diaphragm(left), only=_ABDOMEN)
@@ -104,7 +104,7 @@ def _paint_kidney(canvas: Canvas, build: Build, side: int, name: str) -> None:
     usual = 208.0 if side > 0 else 192.0
     canvas.paint(f"adrenal_{name}", Ellipsoid((side * 40.0, 26.0, usual + 58), (5.0, 12.0, 15.0)))
     canvas.paint("visceral_fat", build.ellipsoid(organ, centre, (36.0, 34.0, 64.0), turn), only=MUSCLES)
-    canvas.paint(organ, build.ellipsoid(organ, centre, (27.0, 25.0, 56.0), turn))
+    canvas.paint(organ, build.ellipsoid(organ, centre, (28.0, 26.0, 57.0), turn))
     canvas.paint("visceral_fat", build.ellipsoid(organ, (side * 49.0, 36.0, height), (11.0, 8.0, 22.0)))
     canvas.paint(f"renal_pelvis_{name}", build.ellipsoid(organ, (side * 53.0, 38.0, height), (8.0, 6.0, 14.0)))
     canvas.paint(f"ureter_{name}", *tube(ureter_course(build, side), 2.8))
