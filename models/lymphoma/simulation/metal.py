@@ -14,7 +14,8 @@ __all__ = ["METAL_HU", "add_metal"]
 Array = npt.NDArray[np.float32]
 Point = tuple[float, float, float]
 METAL_HU = 3000.0
-_REACH_MM = {"hip_left": 90.0, "hip_right": 90.0, "teeth": 55.0}
+_RAYS = 14
+_REACH_MM = {"hip_left": 80.0, "hip_right": 80.0, "teeth": 45.0}
 
 # Rods of reference-body points (from, to, radius in mm): head, neck and stem of a prosthesis on the left; fillings.
 _HIP: tuple[tuple[Point, Point, float], ...] = (
@@ -23,11 +24,11 @@ _HIP: tuple[tuple[Point, Point, float], ...] = (
     ((122.0, 5.0, -28.0), (120.0, 4.0, -130.0), 7.5),
 )
 _TEETH: tuple[Point, ...] = (
-    (-23.0, -66.0, 622.0),
-    (-20.0, -74.0, 614.0),
-    (22.0, -68.0, 622.0),
-    (24.0, -60.0, 614.0),
-    (12.0, -84.0, 618.0),
+    (-21.0, -56.0, 622.0),
+    (-18.0, -64.0, 614.0),
+    (20.0, -58.0, 622.0),
+    (22.0, -50.0, 614.0),
+    (10.0, -68.0, 617.0),
 )
 
 
@@ -78,8 +79,10 @@ def _throw(
 ) -> None:
     """Metal at :data:`METAL_HU` and, in the body, rays that fade with distance and a dark band to both sides."""
     x, y = grid.axis_mm(0)[None, :], grid.axis_mm(1)[:, None]
-    turns, drift = rng.integers(5, 24, 9), rng.normal(0, 0.5, 9)
-    phases = rng.uniform(0, 2 * np.pi, 9)
+    turns, drift = rng.integers(3, 40, _RAYS), rng.normal(0, 0.5, _RAYS)
+    phases = rng.uniform(0, 2 * np.pi, _RAYS)
+    weights = rng.uniform(0.1, 1.0, _RAYS)
+    weights /= np.sqrt((weights**2).sum() / 2)
     for k, inside in slices:
         phases = phases + drift * rng.uniform(0.5, 1.5)
         centre = np.argwhere(inside).mean(axis=0)
@@ -87,9 +90,10 @@ def _throw(
         distance = np.hypot(away_x, away_y)
         angle = np.arctan2(away_y, away_x)
         size = float(np.sqrt(inside.sum() * grid.spacing_mm[0] * grid.spacing_mm[1] / np.pi))
-        rays = sum(np.cos(turn * angle + phase) for turn, phase in zip(turns, phases, strict=True)) / np.sqrt(4.5)
-        sharp = np.sign(rays) * np.abs(rays) ** 1.6
-        height = 45.0 * size * np.exp(-distance / reach_mm) / (1 + distance / (4 * size))
+        waves = [w * np.cos(t * angle + phase) for w, t, phase in zip(weights, turns, phases, strict=True)]
+        rays = np.asarray(sum(waves))
+        sharp = np.sign(rays) * np.abs(rays) ** 1.7 * (0.35 + 0.65 * np.cos(angle) ** 2)
+        height = 26.0 * size * np.exp(-distance / reach_mm) / (1 + distance / (3 * size))
         band = -16.0 * size * np.exp(-((away_y / (size + 4.0)) ** 2)) * np.exp(-distance / (1.6 * reach_mm))
         plane = hu[k]
         body = np.clip((plane + 900.0) / 700.0, 0.15, 1.0)

@@ -25,7 +25,7 @@ PHASES = 8
 
 def phases_mm(amplitude_mm: float) -> npt.NDArray[np.float64]:
     """Displacement of the diaphragm in 8 phases of a sin^4 cycle, about its mean; positive towards the feet."""
-    cycle = np.sin(np.pi * (np.arange(PHASES) + 0.5) / PHASES) ** 4
+    cycle = np.sin(np.pi * np.arange(PHASES) / PHASES) ** 4
     return np.asarray(amplitude_mm * (cycle - cycle.mean()))
 
 
