@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from nodal.cohort.model import ALL_USES, CohortReport, CohortSummary, EndpointSummary, PatientReport, Use
+from nodal.cohort.model import ALL_USES, CohortReport, CohortSummary, EndpointSummary, Fault, PatientReport, Use
 
 __all__ = ["cohort_table"]
 
@@ -41,14 +42,24 @@ def _line(patient: PatientReport) -> tuple[str | Text, ...]:
 
 
 def _reasons(patients: Sequence[PatientReport]) -> Table:
+    """A line per fault; what all patients share is said once."""
     table = Table("patient", "not for", title="what is wrong", title_justify="left")
     table.add_column("code", no_wrap=True)
     table.add_column("because", ratio=1)
+    times = Counter(fault for patient in patients for fault in set(patient.faults))
+    shared = [fault for fault, count in times.items() if count == len(patients) > 1]
+    for fault in shared:
+        table.add_row("every patient", *_reason(fault))
     for patient in patients:
         for fault in patient.faults:
-            barred = "anything" if set(fault.bars) == set(ALL_USES) else ", ".join(map(_short, fault.bars)) or "-"
-            table.add_row(_called(patient), barred, str(fault.code), fault.sentence)
+            if fault not in shared:
+                table.add_row(_called(patient), *_reason(fault))
     return table
+
+
+def _reason(fault: Fault) -> tuple[str, str, str]:
+    barred = "anything" if set(fault.bars) == set(ALL_USES) else ", ".join(map(_short, fault.bars)) or "-"
+    return barred, str(fault.code), fault.sentence
 
 
 def _called(patient: PatientReport) -> str:

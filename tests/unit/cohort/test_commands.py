@@ -39,6 +39,15 @@ def test_the_table_names_each_patient_and_why(tmp_path: Path) -> None:
         assert expected in " ".join(shown.stdout.split())
 
 
+def test_what_all_patients_share_is_said_once(tmp_path: Path) -> None:
+    good_cohort(tmp_path, "A", "B", "C")
+    nothing = dict.fromkeys(("pfs_months", "pfs_event", "os_months", "os_event"), "")
+    table(tmp_path, *(row(name, **nothing) for name in "ABC"))
+    shown = run("cohort", tmp_path).stdout
+    assert shown.count("NO_FOLLOW_UP") == 1
+    assert "every patient" in shown
+
+
 def test_json_holds_the_whole_report(tmp_path: Path) -> None:
     shown = run("cohort", good_cohort(tmp_path, "A"), "--json")
     report = json.loads(shown.stdout)

@@ -18,6 +18,7 @@ from nodal.dicom.write import WrittenStudy
 from nodal.errors import Code, Failed, Refused
 from nodal.settings import Settings
 
+from tests.e2e.test_process_sts import own_contour, own_suv
 from tests.unit.cohort.fakes import AFFINE, HOT, cohort, ct, mask, organs, row, study, suv, table
 from tests.virtual import small_virtual_study
 
@@ -179,3 +180,16 @@ def test_a_dicom_object_that_is_no_contour_is_no_reference(tmp_path: Path, virtu
     (patient,) = read.report.patients
     assert patient.uses == ("pfs", "os")
     assert [fault.code for fault in patient.faults] == [Code.CONTOUR_UNREADABLE]
+
+
+def test_a_real_pair_with_its_structure_set(tmp_path: Path, real_data: Path) -> None:
+    folder = real_data / "sts/STS_002"
+    contour = folder / "PET/mask/RS.dcm"
+    read = read_cohort(table(tmp_path, row("S", study=str(folder), reference=str(contour))))
+    assert not read.virtual
+    case = read.load(read.subjects[0])
+    plain_suv, slices, voxel_ml = own_suv(folder / "PET/image")
+    np.testing.assert_allclose(case.suv.array, plain_suv, rtol=1e-5)  # stored values times slope, in single precision
+    mask_ml = int(own_contour(contour, slices).sum()) * voxel_ml
+    (patient,) = read.report.patients
+    assert patient.images.lesion_ml == pytest.approx(mask_ml, rel=0.005)  # voxels on the very edge, as in the pipeline
