@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -88,15 +89,16 @@ class PatchMaker:
         """One patch of each case; the same draw gives the same patches."""
         made = []
         for case, seed in zip(cases, draw.rng(stream=2).integers(2**31, size=len(cases)), strict=True):
-            chain = self._chain().set_random_state(seed=int(seed))
-            made.append(_first(chain(_as_monai(case, self.channels(case), self.label(case)))))
+            self._chain.set_random_state(seed=int(seed))
+            made.append(_first(self._chain(_as_monai(case, self.channels(case), self.label(case)))))
         return Patches(
             torch.stack([one[IMAGE].as_tensor().float() for one in made]),
             torch.stack([one[LABEL].as_tensor().long() for one in made]),
         )
 
+    @cached_property
     def _chain(self) -> Compose:
-        """Built for each patch: it is cheap beside the resampling, and so no state passes from patch to patch."""
+        """Its randomness is seeded before each patch, so nothing passes from one patch to the next."""
         both, change = (IMAGE, LABEL), self.augmentation
         modes = ("bilinear", "nearest")
         turn, share = np.deg2rad(change.rotate_deg), self.foreground_share

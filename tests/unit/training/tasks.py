@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +102,13 @@ def quick_config(steps: int, *, workers: int = 0, tensorboard: bool = False, **r
         validation=ValidationConfig(every_steps=20, metric="nll", patience=1000),
         run=RunConfig(device="cpu", workers=workers, tensorboard=tensorboard, **run),
     )
+
+
+def child_context() -> ForkServerContext:
+    """For child processes that share one import of torch and MONAI, made outside of this process."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.unit.training.image_tasks", "torch._dynamo"])
+    return context
 
 
 def train_slowly(folder: Path, steps: int, workers: int) -> None:

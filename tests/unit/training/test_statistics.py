@@ -28,16 +28,21 @@ def statistics() -> RangeStatistics:
 
 def test_new_patients_of_the_same_kind_are_in_range(statistics: RangeStatistics) -> None:
     verdicts = [in_range(row, statistics).range for row in draw(2000, seed=2)]
-    # a limit of 99 % lets one in a hundred out; 5 % false alarms are allowed (evidence.md 1)
-    assert 0.001 < verdicts.count("outside") / 2000 < 0.03
+    # a limit of 99 % lets one in a hundred out, more where the tails are heavy as here; 5 % are allowed (evidence.md 1)
+    assert 0.001 < verdicts.count("outside") / 2000 < 0.05
     assert verdicts.count("unusual") / 2000 < 0.05
 
 
 def test_few_patients_do_not_tighten_the_limit() -> None:
-    few = fit_statistics(NAMES, draw(30, seed=3))
-    outside = [in_range(row, few).range == "outside" for row in draw(1000, seed=4)]
-    # the 99 % quantile of 30 left-out distances lies anywhere near 97 %; fitted distances give 20 % here
-    assert np.mean(outside) < 0.12
+    """With 30 patients, distances of the fitted themselves as limit would refuse 12 % of new ones."""
+    new = draw(200, seed=4)
+    outside = [
+        in_range(row, few).range == "outside"
+        for few in (fit_statistics(NAMES, draw(30, seed)) for seed in range(100, 108))
+        for row in new
+    ]
+    # 2.5 % here; the 99 % quantile of 30 distances lies anywhere near their 97 %
+    assert np.mean(outside) < 0.06
 
 
 def test_suv_times_ten_is_outside_with_its_features(statistics: RangeStatistics) -> None:
