@@ -92,7 +92,7 @@ def _paint_ribs(canvas: Canvas) -> None:
     for side, name in SIDES.items():
 
         def half(x: Array, y: Array, z: Array, side: int = side) -> Array:
-            return np.maximum(rib(x, y, z), np.float32(-side) * x)
+            return np.asarray(np.maximum(rib(x, y, z), np.float32(-side) * x))
 
         near, far = sorted((side * 0.01, side * 150.0))
         canvas.paint_bone(f"rib_{name}", Region(((near, -120.0, 200.0), (far, 120.0, 556.0)), half), rim_mm=2.2)

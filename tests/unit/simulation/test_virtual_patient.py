@@ -46,7 +46,13 @@ def test_grids(small_patient: VirtualPatient) -> None:
 
 @pytest.mark.parametrize(
     ("organ", "lowest", "highest"),
-    [("brain", 2.5, 12), ("liver", 1.3, 3.0), ("lung_left", 0.2, 1.0), ("urinary_bladder", 5, 50), ("aorta", 0.8, 2.5)],
+    [
+        ("brain", 2.5, 12),
+        ("liver", 1.3, 3.0),
+        ("lung_lower_lobe_left", 0.2, 1.0),
+        ("urinary_bladder", 5, 50),
+        ("aorta", 0.8, 2.5),
+    ],
 )
 def test_uptake_of_organs(small_patient: VirtualPatient, organ: str, lowest: float, highest: float) -> None:
     label = next(number for number, name in small_patient.names.items() if name == organ)
@@ -56,7 +62,7 @@ def test_uptake_of_organs(small_patient: VirtualPatient, organ: str, lowest: flo
 
 @pytest.mark.parametrize(
     ("organ", "lowest", "highest"),
-    [("liver", 45, 65), ("lung_right", -880, -700), ("brain", 20, 50), ("spleen", 40, 60)],
+    [("liver", 45, 65), ("lung_upper_lobe_right", -880, -700), ("brain", 20, 50), ("spleen", 40, 60)],
 )
 def test_ct_numbers_of_organs(small_patient: VirtualPatient, organ: str, lowest: float, highest: float) -> None:
     ct = small_patient.ct_hu.with_array(small_patient.ct_hu.array.astype(np.float32))
