@@ -174,23 +174,30 @@ def _draw_slots(
     stations = [station for site in sites for station in stations_of(site, person.sex)]
     weights = np.array([station.weight for station in stations])
     clumping = rng.gamma(1.5, 1.0, len(stations))
-    slots = []
-    for site in sites:
-        own = [n for n, station in enumerate(stations) if station.site == site]
-        slots.append(stations[own[int(rng.choice(len(own), p=weights[own] / weights[own].sum()))]])
-    room = np.array([station.most - slots.count(station) for station in stations])
+    draws = rng.random(len(sites) + count)
+    chosen = []
+    for rank, site in enumerate(sites):
+        chosen.append(_pick(draws[rank], np.where([station.site == site for station in stations], weights, 0.0)))
+    room = np.array([station.most for station in stations]) - np.bincount(chosen, minlength=len(stations))
+    slots = [stations[n] for n in chosen]
     if not given:
         count = min(count, len(slots) + int(room.sum()))
     while len(slots) < count:
         chances = np.where(room > 0, weights * clumping, 0.0)
-        if chances.sum() == 0:
+        if not chances.any():
             # every site is full: the disease runs on along the great vessels
             slots.append(PLACES[BULK[len(slots) % 2]])
             continue
-        pick = int(rng.choice(len(stations), p=chances / chances.sum()))
+        pick = _pick(draws[len(slots)], chances)
         room[pick] -= 1
         slots.append(stations[pick])
     return slots
+
+
+def _pick(draw: float, chances: Floats) -> int:
+    """The index that a uniform draw in 0..1 chooses; as ``Generator.choice``, without its checks."""
+    edges = np.cumsum(chances)
+    return int(np.searchsorted(edges, draw * edges[-1], side="right"))
 
 
 def _split(rng: np.random.Generator, total_ml: float, count: int) -> Floats:
@@ -209,6 +216,7 @@ def _house(
     """
     slots = list(slots)
     limits = np.array([station.most_ml for station in slots])
+    liking, draws = limits**0.6, rng.random(len(slots))
     dealt = np.zeros(len(slots))
     over = 0.0
     for rank, volume in enumerate(volumes):
@@ -218,8 +226,8 @@ def _house(
             home = np.array([station.site == primary for station in slots])
             wanted = home & open_ if (home & open_).any() else wanted
         if wanted.any():
-            chances = np.where(wanted, limits**0.6, 0.0)
-            slot = int(rng.choice(len(slots), p=chances / chances.sum()))
+            chances = np.where(wanted, liking, 0.0)
+            slot = _pick(draws[rank], chances)
         else:
             slot = int(np.argmax(np.where(open_, limits, -1.0)))
         dealt[slot] = min(volume, limits[slot])
