@@ -17,8 +17,9 @@ from pathlib import Path
 import lymphoma.simulation
 from lymphoma.simulation import HOSPITAL, Protocol, Variety
 from lymphoma.simulation.risk import dump_standards, fit_mechanisms
-from lymphoma.simulation.sampler import FeatureSampler, sample_patients
+from lymphoma.simulation.sampler import sample_patients
 from lymphoma.simulation.sampler_fit import MeasuredPatient, fit_sampler
+from lymphoma.simulation.sampler_model import FeatureSampler
 
 from tests.acceptance.images import TRAINING_GRID, build_each, show_progress
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from enum import Enum
 
 import numpy as np
 import numpy.typing as npt
@@ -33,10 +32,11 @@ _MEMBERS: Floats = _membership()
 
 
 def numbers_of(plan: PatientPlan) -> dict[str, float]:
-    """Field -> number: truth values as 0 and 1, a word as ``field=word``: 1, a sequence as its length."""
+    """Field -> number: truth values as 0 and 1, a word as ``field=word``: 1, parts of a list counted by their kind."""
     found: dict[str, float] = {}
     for part in ("person", "physiology", "scan"):
-        found.update(_flat(part, getattr(plan, part)))
+        for name, number in _flat(part, getattr(plan, part)):
+            found[name] = found.get(name, 0.0) + number
     disease = plan.disease
     found["disease.log_total"] = float(np.log(1.0 + sum(lesion.volume_ml for lesion in disease.lesions)))
     found["disease.log_count"] = float(np.log(1.0 + len(disease.lesions)))
@@ -48,8 +48,6 @@ def numbers_of(plan: PatientPlan) -> dict[str, float]:
 def _flat(name: str, value: object) -> Iterator[tuple[str, float]]:
     if value is None:
         return
-    if isinstance(value, Enum):
-        value = value.name
     if dataclasses.is_dataclass(value):
         for field in dataclasses.fields(value):
             yield from _flat(f"{name}.{field.name}", getattr(value, field.name))
@@ -57,8 +55,22 @@ def _flat(name: str, value: object) -> Iterator[tuple[str, float]]:
         yield f"{name}={value}", 1.0
     elif isinstance(value, bool | int | float | np.number):
         yield name, float(value)
-    elif isinstance(value, Mapping | Sequence):
-        yield f"{name}.length", float(len(value))
+    elif isinstance(value, Sequence):
+        for number, part in enumerate(value):
+            yield from _part(name, number, part)
+
+
+def _part(name: str, number: int, part: object) -> Iterator[tuple[str, float]]:
+    """A part of a list: a pair (word, number) under its word, an object by its first word, a number by its place."""
+    if isinstance(part, str):
+        yield f"{name}={part}", 1.0
+    elif isinstance(part, tuple) and len(part) == 2 and isinstance(part[0], str):
+        yield f"{name}={part[0]}", float(part[1])
+    elif dataclasses.is_dataclass(part):
+        values = (getattr(part, field.name) for field in dataclasses.fields(part))
+        yield f"{name}={next((value for value in values if isinstance(value, str)), 'any')}", 1.0
+    elif isinstance(part, int | float):
+        yield f"{name}[{number}]", float(part)
 
 
 def vectors_of(numbers: Sequence[Mapping[str, float]], names: Sequence[str]) -> Floats:
