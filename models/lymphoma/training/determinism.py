@@ -26,7 +26,7 @@ def repeatable(device: torch.device) -> Iterator[None]:
     warn_before = torch.is_deterministic_algorithms_warn_only_enabled()
     on_gpu = device.type == "cuda"
     if on_gpu:
-        # cuBLAS reads it when it is first used
+        # cuBLAS reads it when it is first used, so it is not put back
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     with torch.random.fork_rng(devices=[torch.cuda.current_device()] if on_gpu else []):
         torch.use_deterministic_algorithms(True, warn_only=on_gpu)

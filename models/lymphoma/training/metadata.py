@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Literal
 
+from lymphoma.training.case import Subject
 from lymphoma.training.weights import WeightFile
 
-__all__ = ["LAYOUT", "Description", "FileDigest", "Metadata", "NodalMetadata", "TensorFormat", "describe"]
+__all__ = [
+    "LAYOUT",
+    "Description",
+    "FileDigest",
+    "Metadata",
+    "NodalMetadata",
+    "TensorFormat",
+    "cohort_digest",
+    "describe",
+]
 
 LAYOUT = 1
 """Raised whenever an older node could misread a bundle."""
@@ -39,7 +50,7 @@ class Description:
     Attributes:
         name, system: of the bundle, and of the system its weights belong to. version: of the bundle, ``1.0.0``.
         changelog: version to sentence. trained_on: "virtual" or "patients". cohort: its name.
-        cohort_digest: SHA-256 over the subjects' contents. folds: how many, and where their file's digest is known.
+        cohort_digest: of :func:`cohort_digest`. folds: how many. folds_digest: SHA-256 of their file.
         generator: name and version of the generator of virtual patients; None for a cohort of patients.
         limits: sentences for the card, such as a run in legs or a smaller network.
     """
@@ -115,6 +126,11 @@ class Metadata:
     nodal: NodalMetadata
     schema: str = SCHEMA
     intended_use: str = field(default="not stated")
+
+
+def cohort_digest(subjects: Iterable[Subject]) -> str:
+    """SHA-256 over the contents of a cohort's patients, in whatever order they come."""
+    return hashlib.sha256("\n".join(sorted(subject.content for subject in subjects)).encode()).hexdigest()
 
 
 def _packages() -> dict[str, str]:

@@ -13,7 +13,7 @@ import torch
 from lymphoma.errors import TrainingFailed
 from lymphoma.training.batches import stream_batches
 from lymphoma.training.checkpoint import Checkpoint, load_newest, save_checkpoint
-from lymphoma.training.config import TrainConfig, config_digest
+from lymphoma.training.config import TrainConfig, config_digest, write_config
 from lymphoma.training.determinism import autocast_type, choose_device, repeatable, seed_torch
 from lymphoma.training.files import locked
 from lymphoma.training.legs import read_handover, write_handover
@@ -37,8 +37,8 @@ log = structlog.get_logger()
 class Trainer(Generic[B]):
     """Trains one task in one folder.
 
-    The folder holds ``checkpoints/``, ``metrics.jsonl``, ``tensorboard/`` and, at the end, ``kept.safetensors``,
-    ``last.safetensors`` and ``result.json``; at the end of a leg ``handover/``.
+    The folder holds ``train.yaml``, ``checkpoints/``, ``metrics.jsonl``, ``tensorboard/`` and, at the end,
+    ``kept.safetensors``, ``last.safetensors`` and ``result.json``; at the end of a leg ``handover/``.
 
     Args:
         handover: folder of the leg before; used only where the folder has no checkpoint of its own yet.
@@ -72,6 +72,7 @@ class Trainer(Generic[B]):
             over = read_result(self._folder, config_digest(self._config))
             if over is not None:
                 return over
+            write_config(self._config, self._folder / "train.yaml")
             run = _Run(self._task, self._config, self._folder, self._handover, device)
             with open_metrics_log(self._folder, run.state.step, self._config.run.tensorboard) as metrics:
                 ended = run.go_on(metrics, self._on_update)

@@ -106,3 +106,9 @@ def test_float16_on_a_cpu_is_refused() -> None:
 )
 def test_learning_rate(schedule: ScheduleConfig, factors: dict[int, float]) -> None:
     assert {step: rate_factor(schedule, step, 100) for step in factors} == pytest.approx(factors)
+
+
+def test_the_example_of_the_docs_is_valid(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs/explanation-training.md").read_text()
+    config = read(tmp_path, page.split("```yaml\n")[1].split("```")[0])
+    assert (config.accumulation, config.schedule.name, config.run.leg_minutes) == (32, "poly", 100)
