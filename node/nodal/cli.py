@@ -217,7 +217,7 @@ def cohort(
     """
     from rich.progress import Progress
 
-    from nodal.cohort import check_cohort
+    from nodal.cohort.check import check_cohort
     from nodal.cohort.show import cohort_table
 
     settings = _settings(config)

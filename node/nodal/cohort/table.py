@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import io
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -28,6 +28,7 @@ EXTRA_COLUMNS = ("organs", "no_lesion")
 """Further columns that are read where they are there; any other is kept as it is."""
 
 NEEDED = ("patient_id", "study")
+_LINE_END = re.compile(r"\r\n|\n|\r")
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Row:
 
 
 def read_table(path: Path) -> tuple[Row, ...]:
-    """Reads a cohort table (UTF-8, commas, one header line).
+    """Reads a cohort table (UTF-8, commas, one header line; a field holds no line break).
 
     Every row is returned, with its faults. A patient id that occurs twice bars all its rows: which is right cannot
     be known.
@@ -68,16 +69,21 @@ def read_table(path: Path) -> tuple[Row, ...]:
         text = path.read_bytes().decode("utf-8-sig", errors="replace")
     except OSError as fault:
         raise Refused(Code.COHORT_TABLE, f"the folder holds no {path.name} that can be read") from fault
-    reader = csv.reader(io.StringIO(text.replace("\0", "\ufffd"), newline=""))
-    header = [name.strip().lower() for name in next(reader, [])]
+    first, *lines = _LINE_END.split(text)
+    header = [name.strip().lower() for name in _fields(first) or []]
     _check_header(header)
-    rows = []
-    for fields in reader:
-        if any(field.strip() for field in fields):
-            rows.append(_row(reader.line_num, header, fields))
+    rows = [_row(number, header, _fields(line)) for number, line in enumerate(lines, start=2) if line.strip(" ,\t")]
     if not rows:
         raise Refused(Code.COHORT_TABLE, "the table holds no row")
     return _without_doubles(rows)
+
+
+def _fields(line: str) -> list[str] | None:
+    """The fields of one line; None where a quote is not closed, which would else swallow the rows that follow."""
+    try:
+        return next(csv.reader([line], strict=True), [])
+    except csv.Error:
+        return None
 
 
 def write_table(path: Path, rows: Iterable[Row]) -> None:
@@ -138,12 +144,22 @@ def _check_header(header: list[str]) -> None:
         raise Refused(Code.COHORT_TABLE, f"the table has the column {twice[0]} more than once")
 
 
-def _row(line: int, header: list[str], fields: list[str]) -> Row:
+def _row(line: int, header: list[str], fields: list[str] | None) -> Row:
+    if fields is None:
+        return Row(
+            line,
+            "",
+            faults=(
+                Fault(Code.ROW_UNREADABLE, "the row has a quote that is not closed, or a field too long to be meant"),
+            ),
+        )
+    while len(fields) > len(header) and not fields[-1].strip():
+        fields.pop()
     texts = dict(zip(header, (field.strip() for field in fields), strict=False))
     patient_id = texts.get("patient_id", "")
     if len(fields) != len(header):
         said = f"the row has {len(fields)} fields, the header {len(header)}"
-    elif "\ufffd" in "".join(fields):
+    elif not {"\ufffd", "\0"}.isdisjoint("".join(fields)):
         said = "the row holds bytes that are not UTF-8 text"
     elif not patient_id:
         said = "the row names no patient"

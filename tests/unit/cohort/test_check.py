@@ -12,7 +12,7 @@ import pytest
 from lymphoma.imaging.volume import Volume
 from lymphoma.training.case import Outcome
 from nodal.cohort import check as check_module
-from nodal.cohort import check_cohort
+from nodal.cohort.check import check_cohort
 from nodal.cohort.index import INDEX_NAME
 from nodal.cohort.model import ImageFacts, PatientReport
 from nodal.cohort.sources import Sources

@@ -13,7 +13,8 @@ from lymphoma.simulation import Protocol
 from lymphoma.survival.clinical import ClinicalFactors
 from lymphoma.training.case import Cohort, Outcome
 from lymphoma.training.folds import stratified_folds
-from nodal.cohort import FolderCohort, check_cohort, read_cohort
+from nodal.cohort.check import check_cohort
+from nodal.cohort.folder import FolderCohort, read_cohort
 from nodal.dicom.write import WrittenStudy
 from nodal.errors import Code, Failed, Refused
 from nodal.settings import Settings

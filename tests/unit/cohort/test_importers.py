@@ -13,7 +13,8 @@ from lymphoma.imaging.volume import Volume
 from lymphoma.simulation import Protocol
 from lymphoma.survival.clinical import ClinicalFactors
 from lymphoma.training.case import Outcome
-from nodal.cohort import check_cohort, read_cohort
+from nodal.cohort.check import check_cohort
+from nodal.cohort.folder import read_cohort
 from nodal.cohort.importers import ImportReport, import_cohort
 from nodal.cohort.importers.texts import age_years, day_of
 from nodal.cohort.table import Row, read_table

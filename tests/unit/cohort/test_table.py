@@ -116,6 +116,23 @@ def test_a_bad_row_never_stops_the_rest(tmp_path: Path) -> None:
     assert [Code.ROW_UNREADABLE in codes(row) for row in rows] == [True, False, True, True, True, False]
 
 
+def test_a_quote_that_is_not_closed_swallows_one_row_only(tmp_path: Path) -> None:
+    rows = written(tmp_path, f'{HEADER}\nA,"s,,60,2\nB,"s, t",,60,2\nC,s,,60,2\n')
+    assert [(row.line, row.study) for row in rows] == [(2, ""), (3, "s, t"), (4, "s")]
+    assert codes(rows[0]) == [Code.ROW_UNREADABLE]
+
+
+def test_a_field_of_a_megabyte_is_no_end(tmp_path: Path) -> None:
+    rows = written(tmp_path, f"{HEADER}\nA,{'s' * 10**6},,60,2\nB,s,,60,2\n")
+    assert [row.study for row in rows] == ["", "s"]
+    assert codes(rows[0]) == [Code.ROW_UNREADABLE]
+
+
+def test_empty_cells_after_the_last_column_are_nothing(tmp_path: Path) -> None:
+    (row,) = written(tmp_path, f"{HEADER}\nA,s,,60,2,,,\n,,,\n")
+    assert (row.study, row.clinical.stage) == ("s", 2)
+
+
 def test_a_patient_in_two_rows_bars_both(tmp_path: Path) -> None:
     rows = written(tmp_path, f"{HEADER}\nA,s,,,\nB,t,,,\nA,u,,,\n")
     assert [Code.PATIENT_DUPLICATE in codes(row) for row in rows] == [True, False, True]

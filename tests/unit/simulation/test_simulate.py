@@ -12,7 +12,7 @@ from lymphoma.imaging.volume import Volume
 from lymphoma.simulation import Protocol
 from lymphoma.simulation.feature_table import FeatureTable
 from lymphoma.simulation.sets import SETS
-from nodal.cohort import check_cohort
+from nodal.cohort.check import check_cohort
 from nodal.errors import WrongUsage
 from nodal.settings import Settings
 from nodal.simulate import Images, Mechanism, Order, order_of_set, simulate
