@@ -7,9 +7,10 @@ x depends on (slice, column), y on (slice, row) and z on the slice alone: coordi
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -127,14 +128,18 @@ class Frame:
     def box(self, bounds: Bounds) -> tuple[slice, slice, slice] | None:
         """The smallest index box that holds ``bounds``; None when it lies outside the grid."""
         low, high = bounds
-        z = self.z[:, 0, 0]  # ascends, for the frame never folds
-        first, last = int(np.searchsorted(z, low[2], side="left")), int(np.searchsorted(z, high[2], side="right"))
+        first, last = bisect_left(self._levels, low[2]), bisect_right(self._levels, high[2])
         if first >= last:
             return None
         k = slice(first, last)
-        j = _span(np.any((self.y[k] >= low[1]) & (self.y[k] <= high[1]), axis=(0, 2)))
-        i = _span(np.any((self.x[k] >= low[0]) & (self.x[k] <= high[0]), axis=(0, 1)))
+        j = _span(self.y[k, :, 0], low[1], high[1])
+        i = _span(self.x[k, 0, :], low[0], high[0])
         return None if i is None or j is None else (k, j, i)
+
+    @cached_property
+    def _levels(self) -> list[float]:
+        """z of the slices, ascending, for the frame never folds."""
+        return [float(z) for z in self.z[:, 0, 0]]
 
 
 @cache
@@ -150,9 +155,11 @@ def _grown(bounds: Bounds, by_mm: float) -> Bounds:
     return (low[0] - by_mm, low[1] - by_mm, low[2] - by_mm), (high[0] + by_mm, high[1] + by_mm, high[2] + by_mm)
 
 
-def _span(inside: npt.ArrayLike) -> slice | None:
-    where = np.flatnonzero(inside)
-    return slice(int(where[0]), int(where[-1]) + 1) if len(where) else None
+def _span(places: Array, low: float, high: float) -> slice | None:
+    """Columns of ``places`` (slices, columns; ascending along the columns) that hold something in low..high."""
+    first = int(np.searchsorted(places.max(axis=0), low, side="left"))
+    last = int(np.searchsorted(places.min(axis=0), high, side="right"))
+    return slice(first, last) if first < last else None
 
 
 @dataclass(frozen=True, eq=False)

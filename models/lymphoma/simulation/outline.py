@@ -38,7 +38,9 @@ class Profile:
         a, b, centre = self.at(z)
         a, b = np.maximum(a + np.float32(grow), 1e-3), np.maximum(b + np.float32(grow), 1e-3)
         power = np.float32(self.power)
-        return np.asarray(np.abs(x / a) ** power + np.abs((y - centre) / b) ** power - np.float32(1))
+        # powers are taken before the axes meet, while the arrays are small
+        across = np.asarray(np.abs(x) ** power) * np.asarray(a**-power)
+        return np.asarray(across + (np.abs((y - centre) / b) ** power - np.float32(1)))
 
     def distance(self, x: Array, y: Array, z: Array) -> Array:
         """Radial distance to the section's ellipse, in mm (power 2)."""

@@ -36,10 +36,11 @@ class Ellipsoid:
 
     @property
     def bounds(self) -> Bounds:
-        radii = np.asarray(self.radii)
-        half = radii if self.turn is None else np.sqrt(((self.turn * radii) ** 2).sum(axis=1))
-        low, high = np.asarray(self.centre) - half, np.asarray(self.centre) + half
-        return (low[0], low[1], low[2]), (high[0], high[1], high[2])
+        half = self.radii
+        if self.turn is not None:
+            half = tuple(np.sqrt(((self.turn * np.asarray(self.radii)) ** 2).sum(axis=1)).tolist())
+        (x, y, z), (a, b, c) = self.centre, half
+        return (x - a, y - b, z - c), (x + a, y + b, z + c)
 
     def distance(self, x: Array, y: Array, z: Array) -> Array:
         """First-order distance |u|(|u|-1)/|v| with u = p/r and v = p/r^2."""
