@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
@@ -18,6 +18,7 @@ from tests.generator_b.skeleton import VERTEBRAE, Tube
 __all__ = ["NAMES", "Body", "Person", "build_body", "draw_person", "number_of"]
 
 STREAM = 1
+SWAY_MM = ((4.5, 4.5, 6.0), (5.0, 3.0, 14.0))
 
 
 def _names() -> tuple[str, ...]:
@@ -87,8 +88,12 @@ def draw_person(seed: int) -> Person:
 
 @dataclass(frozen=True, eq=False)
 class Body:
-    """Attributes: organs: uint8 labels of :data:`NAMES`. warp: to the standard body. wall_mm: depth under the skin,
-    about, in mm (negative outside). chest: the loft of the chest's cavity."""
+    """One person as a label map.
+
+    Attributes:
+        organs: uint8 labels of :data:`NAMES`, 0 air. warp: to the standard body.
+        wall_mm: about how deep under the skin a voxel lies, in mm; negative outside.
+    """
 
     person: Person
     organs: Volume
@@ -123,7 +128,7 @@ def build_body(seed: int, person: Person, spacing_mm: float) -> Body:
     scale = person.height_mm / 1750
     shapes = _outer(person, rng)
     grid = _grid(person, spacing_mm, scale, shapes)
-    warp = Warp(grid, scale, person.girth, rng, sway_mm=4.5)
+    warp = Warp(grid, scale, person.girth, rng, SWAY_MM)
     painter = _Painter(grid, warp)
     wall = _paint_wall(painter, shapes)
     body = Body(person, Volume(painter.labels, grid.affine), warp, wall)
@@ -152,6 +157,13 @@ def _outer(person: Person, rng: np.random.Generator) -> _Outer:
         fat = person.fat_mm * share * (belly[:, None] if share == 1.0 else 1.0) * (around if share == 1.0 else 1.0)
         taper = np.minimum(1.0, part.radius / 20.0)
         skins.append(part.grown((3.0 + fat * taper).astype(np.float32)))
+    if person.sex == "F":
+        size = float(np.clip(0.62 + 0.022 * person.fat_mm + rng.normal(0, 0.08), 0.6, 1.35))
+        breast = tuple(
+            r._replace(left=r.left * size, right=r.right * size, front=r.front * size) for r in outline.BREAST
+        )
+        both = tuple(loft(side, rng, 0.03) for side in (breast, mirrored(breast)))
+        return _Outer((*muscle, *(part.grown(-999.0) for part in both)), (*skins, *both))
     return _Outer(muscle, tuple(skins))
 
 
@@ -251,9 +263,11 @@ def _paint_organs(painter: _Painter, body: Body, rng: np.random.Generator) -> No
     tables += (("kidney_right", viscera.KIDNEY_RIGHT, 0.05), ("kidney_left", viscera.KIDNEY_LEFT, 0.05))
     soft = (*cavity, *number_of("stomach", "colon", "small_bowel", "duodenum", "liver", "iliopsoas*"))
     for name, table, wobble in tables:
-        shape = loft(table, rng, wobble)
-        size = float(np.exp(rng.laplace(0, 0.05)))
-        painter.loft(name, Loft(shape.bottom_mm, shape.x, shape.y, shape.radius * np.float32(size)), over=soft)
+        shift = rng.normal(0, 3.0, 3) * (1, 1, 3 if name.startswith("kidney") else 1.5)
+        moved = tuple(r._replace(x=r.x + shift[0], y=r.y + shift[1], z=r.z + shift[2]) for r in table)
+        shape = loft(moved, rng, wobble)
+        size = np.float32(np.exp(rng.laplace(0, 0.05)))
+        painter.loft(name, Loft(shape.bottom_mm, shape.x, shape.y, shape.radius * size), over=soft)
     for name, flat in flats.items():
         painter.voxels(name, flat)
     tubes = viscera.vessels()

@@ -136,7 +136,7 @@ def _full_square(half: Floats, columns: int) -> Floats:
 
 def _streaks(image: Floats, clean: Floats, grid: Volume, middle: Floats, rng: np.random.Generator) -> None:
     """Faint star around a very hot bladder in its slices."""
-    k, j, i = (int(round(v)) for v in middle)
+    k, j, i = np.rint(middle).astype(int).tolist()
     reach = max(1, int(22 / grid.spacing_mm[2]))
     rows = slice(max(0, k - reach), k + reach + 1)
     strength = 0.012 * float(clean[min(k, clean.shape[0] - 1), j, i]) * rng.uniform(0.2, 1.0)

@@ -90,7 +90,7 @@ def _fracture(scene: Scene, rng: np.random.Generator) -> None:
         return
     at = scene.body.organs.points_mm(np.array(np.unravel_index(rng.choice(flat), ribs.shape)))
     for shift in range(int(rng.integers(1, 4))):
-        near = flat[_distance(scene, flat, at + (0, 0, -26.0 * shift)) < 11]
+        near = flat[_distance(scene, flat, at - np.array([0.0, 0.0, 26.0 * shift])) < 11]
         scene.raise_to(near, float(rng.uniform(2.5, 5.5)))
 
 

@@ -50,10 +50,11 @@ def grow(seed: int, body: Body, burden: Burden) -> Disease:
     boxes = []
     if burden.foci:
         grain = field(stream(seed, STREAM), body.organs, 13.0)
+        drift = field(stream(seed, STREAM + 1), body.organs, 32.0)
         resistance = _resistance()
         for number, focus in enumerate(burden.foci):
             rng = stream(seed, STREAM * 1000 + number)
-            placed = _one(body, focus, grain, resistance, rng)
+            placed = _one(body, focus, (grain, drift), resistance, rng)
             if placed is None:
                 continue
             box, part = placed
@@ -74,8 +75,9 @@ def _resistance() -> Floats:
 
 
 def _one(
-    body: Body, focus: Focus, grain: Floats, resistance: Floats, rng: np.random.Generator
+    body: Body, focus: Focus, fields: tuple[Floats, Floats], resistance: Floats, rng: np.random.Generator
 ) -> tuple[Box, Floats] | None:
+    grain, _ = fields
     if focus.organ is not None:
         site = ORGANS[focus.organ]
         home = body.mask(*site.structures)
@@ -95,7 +97,7 @@ def _one(
         return None
     if focus.volume_ml < GROWS_ML:
         return _star(body, seat, focus.volume_ml, rng, None)
-    return _invade(body, index, focus.volume_ml, grain, resistance)
+    return _invade(body, index, focus.volume_ml, fields, resistance)
 
 
 def _seat(grid: Volume, home: npt.NDArray[np.bool_], rng: np.random.Generator) -> npt.NDArray[np.float64]:
@@ -117,7 +119,7 @@ def _star(
     rng: np.random.Generator,
     home: npt.NDArray[np.bool_] | None,
 ) -> tuple[Box, Floats]:
-    """A body whose radius is the exponential of random spherical harmonics up to degree 4."""
+    """A body whose radius is the exponential of random spherical harmonics, up to degree 4, in large lesions 7."""
     grid = body.organs
     r0 = (3000 * volume_ml / (4 * np.pi)) ** (1 / 3)
     stretch = np.exp(rng.normal(0, 0.18, 3))
@@ -128,7 +130,7 @@ def _star(
     away = np.linalg.norm(d, axis=-1) + 1e-6
     polar, azimuth = np.arccos(np.clip(d[..., 2] / away, -1, 1)), np.arctan2(d[..., 1], d[..., 0])
     log_radius = np.zeros(away.shape)
-    for degree in range(2, 5):
+    for degree in range(2, 5 if volume_ml < GROWS_ML else 8):
         for order in range(degree + 1):
             wave = sph_harm_y(degree, order, polar, azimuth) * (rng.normal() + 1j * rng.normal())
             log_radius += 0.34 / degree * wave.real
@@ -139,14 +141,15 @@ def _star(
 
 
 def _invade(
-    body: Body, index: npt.NDArray[np.int64], volume_ml: float, grain: Floats, resistance: Floats
+    body: Body, index: npt.NDArray[np.int64], volume_ml: float, fields: tuple[Floats, Floats], resistance: Floats
 ) -> tuple[Box, Floats]:
     """First-passage growth: the voxels that a front of random speed reaches first."""
     grid = body.organs
+    grain, drift = fields
     voxels = max(1, round(volume_ml / grid.voxel_volume_ml))
     reach = 2.1 * (3000 * volume_ml / (4 * np.pi)) ** (1 / 3) + 10
     box = _box(grid, index, reach)
-    cost = resistance[grid.array[box]] * np.exp(0.55 * grain[box])
+    cost = resistance[grid.array[box]] * np.exp(0.6 * grain[box] + 0.5 * drift[box])
     start = tuple(int(a - s.start) for a, s in zip(index, box, strict=True))
     if not np.isfinite(cost[start]):
         cost[start] = 4.0

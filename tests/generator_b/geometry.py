@@ -21,10 +21,12 @@ __all__ = ["Floats", "Loft", "Section", "Warp", "curve", "field", "loft", "mirro
 
 Floats = npt.NDArray[np.float32]
 Box = tuple[slice, slice, slice]
+Sway = tuple[tuple[float, float, float], tuple[float, float, float]]
+"""Standard deviation of the displacement along x, y, z, for each of :data:`KNOTS_MM`."""
 
 ANGLES = 180
-KNOT_MM = 90.0
-"""Distance of the knots of the free-form field."""
+KNOTS_MM = (90.0, 320.0)
+"""Distance of the knots of the two free-form fields, one for organs, one for proportions."""
 COARSE_MM = 12.0
 """Step at which the free-form field is tabulated for single points."""
 STEP_MM = 2.0
@@ -64,7 +66,7 @@ class Loft:
     radius: Floats
 
     def depth(self, x: Floats, y: Floats, z: Floats) -> Floats:
-        """Distance in mm to the contour along the ray from the centre line, positive inside; far below 0 above and below."""
+        """Distance in mm to the contour along the ray from the centre line; positive inside, far below 0 beyond the ends."""
         cell, away = self.polar(x, y, z)
         return self.radius.reshape(-1)[cell] - away
 
@@ -208,22 +210,27 @@ class Warp:
             from the shoulders down, and of the head. x, y, z: canonical coordinates of the grid's voxels, float32.
     """
 
-    def __init__(self, grid: Volume, scale: float, girth: float, rng: np.random.Generator, sway_mm: float) -> None:
+    def __init__(self, grid: Volume, scale: float, girth: float, rng: np.random.Generator, sway_mm: Sway) -> None:
         self.grid = grid
         self.scale = scale
         self.girth = girth
         self.head = float(scale**-0.75)
-        basis = [_basis(np.arange(n) * step, n * step, KNOT_MM) for n, step in _axes(grid)]
-        weights = (rng.standard_normal([3, *(b.shape[1] for b in basis)]) * sway_mm).astype(np.float32)
-        self.reach_mm = float(np.abs(weights).max())
         places = [np.linspace(0, n * step, int(n * step / COARSE_MM) + 2) for n, step in _axes(grid)]
-        coarse = [_basis(at, n * step, KNOT_MM) for at, (n, step) in zip(places, _axes(grid), strict=True)]
-        self._bend = [_tensor(coarse, w) for w in weights]
         self._bend_step = np.array([at[1] for at in places])
+        self._bend = [np.zeros([len(at) for at in places], dtype=np.float32) for _ in range(3)]
+        bends = [np.zeros(grid.array.shape, dtype=np.float32) for _ in range(3)]
+        for knot_mm, size_mm in zip(KNOTS_MM, sway_mm, strict=True):
+            basis = [_basis(np.arange(n) * step, n * step, knot_mm) for n, step in _axes(grid)]
+            coarse = [_basis(at, n * step, knot_mm) for at, (n, step) in zip(places, _axes(grid), strict=True)]
+            for a in range(3):
+                weights = (rng.standard_normal([b.shape[1] for b in basis]) * size_mm[a]).astype(np.float32)
+                bends[a] += _tensor(basis, weights)
+                self._bend[a] += _tensor(coarse, weights)
+        self.reach_mm = float(max(np.abs(bend).max() for bend in bends))
         plain = [(grid.affine[a, 3] + grid.affine[a, a] * np.arange(grid.array.shape[2 - a])) / scale for a in range(3)]
         width = self._width(plain[2])[:, None, None]
         flat = (plain[0][None, None, :] / width, plain[1][None, :, None] / width, plain[2][:, None, None])
-        self.x, self.y, self.z = (flat[a].astype(np.float32) + _tensor(basis, weights[a]) for a in range(3))
+        self.x, self.y, self.z = (flat[a].astype(np.float32) + bends[a] for a in range(3))
 
     def _width(self, z_mm: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Girth at a standard height; heads vary less than bodies do."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tests.generator_b.geometry import Section
 
-__all__ = ["ARM_DOWN", "ARM_UP", "BELLY", "CHEST", "HEAD", "LEG", "TRUNK"]
+__all__ = ["ARM_DOWN", "ARM_UP", "BELLY", "BREAST", "CHEST", "HEAD", "LEG", "TRUNK"]
 
 S = Section
 
@@ -78,6 +78,15 @@ ARM_UP = (
     S(1710, 172, -20, 36, 38, 36, 38),
     S(1760, 150, -34, 33, 34, 33, 34),
     S(1850, 90, -40, 28, 30, 28, 30),
+)
+
+BREAST = (
+    S(1238, 82, -96, 14, 10, 14, 10),
+    S(1252, 82, -96, 48, 40, 46, 30),
+    S(1275, 82, -96, 60, 54, 58, 30),
+    S(1305, 80, -94, 58, 44, 56, 30),
+    S(1345, 78, -88, 46, 24, 44, 30),
+    S(1375, 76, -82, 16, 10, 16, 12),
 )
 
 CHEST = (

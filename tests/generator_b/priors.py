@@ -58,7 +58,7 @@ PRIORS = (
     Prior("gamma", 0.75, 0.2, 0.4, 1.2, ("mediastinum",)),
     Prior("gamma", 0.42, 0.22, 0.2, 0.9, ("lung_*",)),
     Prior("gamma", 9.0, 0.26, 4.5, 17.0, ("brain",)),
-    Prior("gamma", 1.5, 0.2, 0.8, 2.6, ("spinal_cord",)),
+    Prior("gamma", 1.25, 0.2, 0.7, 2.2, ("spinal_cord",)),
     Prior("gamma", 2.8, 0.25, 1.6, 5.0, ("kidney_*",)),
     Prior("loglogistic", 14.0, 0.42, 3.0, 60.0, ("urinary_bladder",)),
     Prior("gamma", 0.9, 0.3, 0.3, 2.0, ("gallbladder",)),

@@ -57,18 +57,54 @@ CHAINS = {
     chain.name: chain
     for chain in (
         *_sided("cervical", True, 1.3, ((44, 2, 1552), (40, 4, 1515), (38, 8, 1475)), ("supraclavicular_~",)),
-        *_sided("supraclavicular", True, 0.8, ((40, 0, 1462), (58, 4, 1452), (76, 8, 1450)), ("cervical_~", "axillary_~", "mediastinal")),
+        *_sided(
+            "supraclavicular",
+            True,
+            0.8,
+            ((40, 0, 1462), (58, 4, 1452), (76, 8, 1450)),
+            ("cervical_~", "axillary_~", "mediastinal"),
+        ),
         *_sided("axillary", True, 0.9, ((136, 16, 1408), (130, 8, 1388), (124, 2, 1362)), ("supraclavicular_~",)),
-        Chain("mediastinal", True, 1.2, ((-12, -12, 1412), (-16, 2, 1390), (2, 20, 1366), (4, 24, 1340)), ("supraclavicular_left", "supraclavicular_right", "hilar_left", "hilar_right", "thymic", "coeliac")),
+        Chain(
+            "mediastinal",
+            True,
+            1.2,
+            ((-12, -12, 1412), (-16, 2, 1390), (2, 20, 1366), (4, 24, 1340)),
+            ("supraclavicular_left", "supraclavicular_right", "hilar_left", "hilar_right", "thymic", "coeliac"),
+        ),
         Chain("thymic", True, 0.5, ((-10, -50, 1392), (8, -56, 1366), (14, -62, 1338)), ("mediastinal",)),
         *_sided("hilar", True, 0.3, ((36, 10, 1356), (44, 10, 1338)), ("mediastinal",)),
-        Chain("coeliac", False, 0.5, ((-20, -8, 1166), (4, -8, 1178), (22, 0, 1172)), ("paraaortic", "mesenteric", "mediastinal")),
-        Chain("mesenteric", False, 1.1, ((6, -26, 1104), (12, -38, 1072), (-8, -48, 1036), (-24, -44, 1012)), ("paraaortic", "coeliac")),
-        Chain("paraaortic", False, 1.6, ((20, 0, 1168), (22, -4, 1120), (16, -2, 1078), (-24, -2, 1100)), ("coeliac", "mesenteric", "iliac_left", "iliac_right")),
-        *_sided("iliac", False, 0.7, ((28, 14, 1034), (46, 18, 996), (64, 0, 952), (76, -26, 920)), ("paraaortic", "inguinal_~")),
+        Chain(
+            "coeliac",
+            False,
+            0.5,
+            ((-20, -8, 1166), (4, -8, 1178), (22, 0, 1172)),
+            ("paraaortic", "mesenteric", "mediastinal"),
+        ),
+        Chain(
+            "mesenteric",
+            False,
+            1.1,
+            ((6, -26, 1104), (12, -38, 1072), (-8, -48, 1036), (-24, -44, 1012)),
+            ("paraaortic", "coeliac"),
+        ),
+        Chain(
+            "paraaortic",
+            False,
+            1.6,
+            ((20, 0, 1168), (22, -4, 1120), (16, -2, 1078), (-24, -2, 1100)),
+            ("coeliac", "mesenteric", "iliac_left", "iliac_right"),
+        ),
+        *_sided(
+            "iliac",
+            False,
+            0.7,
+            ((28, 14, 1034), (46, 18, 996), (64, 0, 952), (76, -26, 920)),
+            ("paraaortic", "inguinal_~"),
+        ),
         *_sided("inguinal", False, 0.8, ((84, -56, 892), (86, -58, 866), (84, -54, 838)), ("iliac_~",)),
     )
-}  # fmt: skip
+}
 
 ORGANS = (
     OrganSite(("spleen",), None, 0.18),

@@ -1,4 +1,4 @@
-"""The CT: Hounsfield units by tissue, marrow and cortex, gas, vessels in the lung, cupping, streaks, a ring, a couch."""
+"""The CT: Hounsfield units by tissue, cortex and marrow, gas, vessels in the lung, artefacts, another breath, a couch."""
 
 from __future__ import annotations
 
@@ -69,6 +69,7 @@ def scan_ct(seed: int, body: Body, disease: Disease, metal: npt.NDArray[np.int64
     soft = hu[sick] < 200
     hu[sick] = np.where(soft, hu[sick] + disease.share[sick] * (lump - hu[sick]), hu[sick] - 60 * disease.share[sick])
     hu.reshape(-1)[metal] = 2400
+    hu = _other_breath(hu, body, rng)
     hu = ndimage.gaussian_filter(hu, 1.1 / body.organs.spacing_mm[::-1], truncate=3.0, mode="nearest")
     _faults(hu, body, fine, rng)
     _couch(hu, body)
@@ -131,8 +132,20 @@ def _septa(hu: Floats, body: Body, rng: np.random.Generator) -> None:
     """Fat between the muscles: thin sheets where a random field crosses zero."""
     muscle = body.mask("muscles", "autochthon_*", "gluteus_maximus_*", "iliopsoas_*")
     deep = muscle & (body.wall_mm > 6)
-    across = np.abs(field(rng, body.organs, 24.0))
-    hu[deep] -= np.clip(1 - across[deep] / 0.13, 0, 1) * np.float32(rng.uniform(60, 130))
+    across = np.abs(field(rng, body.organs, 17.0))
+    hu[deep] -= np.clip(1 - across[deep] / 0.16, 0, 1) * np.float32(rng.uniform(25, 75))
+
+
+def _other_breath(hu: Floats, body: Body, rng: np.random.Generator) -> Floats:
+    """The CT was taken in another breath than the PET: slices around the diaphragm move up or down by up to 12 mm."""
+    grid = body.organs
+    lift_mm = float(np.clip(rng.laplace(0, 4.0), -12, 12))
+    k = np.arange(hu.shape[0], dtype=np.float64)
+    z = (grid.affine[2, 3] + grid.affine[2, 2] * k) / body.warp.scale
+    from_k = np.clip(k - lift_mm / grid.spacing_mm[2] * np.exp(-(((z - 1215) / 95) ** 2)), 0, hu.shape[0] - 1)
+    below = np.minimum(from_k.astype(int), hu.shape[0] - 2)
+    share = (from_k - below).astype(np.float32)[:, None, None]
+    return hu[below] * (1 - share) + hu[below + 1] * share
 
 
 def _faults(hu: Floats, body: Body, fine: Floats, rng: np.random.Generator) -> None:
@@ -144,7 +157,9 @@ def _faults(hu: Floats, body: Body, fine: Floats, rng: np.random.Generator) -> N
     level = (rng.uniform(5, 14) * np.clip(wide / 380, 0.5, 1.9) ** 2).astype(np.float32)
     streak = ndimage.uniform_filter1d(np.roll(fine, 3, axis=0), max(3, int(60 / grid.spacing_mm[0])), axis=2)
     streak *= np.float32(np.sqrt(60 / grid.spacing_mm[0]) * 0.6)
-    strong = np.clip((wide - 390) / 120, 0, 1.5).astype(np.float32)[:, None, None]
+    bony = ndimage.gaussian_filter1d((hu > 250).sum(axis=(1, 2)).astype(np.float64), 2.0)
+    strong = np.clip((wide - 390) / 120, 0, 1.5) * np.clip(bony / np.percentile(bony, 92), 0, 1.2) ** 3
+    strong = strong.astype(np.float32)[:, None, None]
     hu += (level[:, None, None] * (np.roll(fine, 5, axis=1) + strong * streak)) * (body.wall_mm > -15)
     j, i = grid.array.shape[1:]
     y, x = np.meshgrid(np.arange(j) - j / 2, np.arange(i) - i / 2, indexing="ij")
