@@ -1,7 +1,8 @@
 """``nodal simulate``: virtual patients as a cohort folder, made by several processes at once.
 
 The folder is that of any cohort, ``cohort.csv`` with ``studies``; the truth that no system may see stands apart:
-``truth.csv`` with each patient's true risk, and ``truth.npz`` with the true features it follows from.
+``truth.csv`` with each patient's true risk, and ``truth.npz`` with the true features it follows from. ``cohort.json`` says
+that nobody in it is real.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from lymphoma.simulation.sampler import sample_patients
 from lymphoma.simulation.sets import SETS
 from lymphoma.simulation.store import save_nifti
 
+from nodal.cohort.about import About
 from nodal.cohort.table import Row, write_table
 from nodal.dicom.write import write_study
 from nodal.errors import WrongUsage
@@ -201,6 +203,10 @@ def _write_tables(order: Order, table: FeatureTable, made: Sequence[MadePatient]
     model = outcome_model(mechanism.sigma)
     outcomes = draw_outcomes(model, eta, order.seeds, draw=mechanism.draw)
     write_table(order.out / "cohort.csv", _rows(order, table, outcomes, made))
+    seeds = f"seeds {order.seeds[0]} to {order.seeds[-1]}"
+    risk = f"risk {mechanism.mode}, sigma {mechanism.sigma:g}, draw {mechanism.draw}"
+    note = f"Virtual patients of generator {GENERATOR}, {order.variety} scans, {seeds}; {risk}."
+    About(order.out.resolve().name, virtual=True, note=note).write(order.out)
     table.save(order.out / "truth.npz")
     with (order.out / "truth.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
