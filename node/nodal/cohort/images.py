@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from lymphoma.segmentation import lesions_from_contour
 from lymphoma.training.consensus import Consensus, majority_vote
 from pydicom import Dataset
 
-from nodal.cohort.nifti import not_finite
+from nodal.cohort.nifti import description, not_finite
 from nodal.dicom.contour import read_contour
 from nodal.dicom.series import LoadedSeries, load_ct, load_pet, read_study
 from nodal.errors import Code, Refused
@@ -27,6 +28,7 @@ from nodal.settings import Settings
 __all__ = [
     "CT_NAME",
     "PET_NAME",
+    "VIRTUAL_MARK",
     "StudyImages",
     "check_values",
     "lesions_of",
@@ -39,6 +41,8 @@ __all__ = [
 
 PET_NAME, CT_NAME = "pet_suv.nii.gz", "ct_hu.nii.gz"
 AIR_HU = -1024.0
+VIRTUAL_MARK = "NODAL VIRTUAL"
+"""The description in the NIfTI header of a simulated image, as the private creator in DICOM."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +52,7 @@ class StudyImages:
     Attributes:
         suv, ct_hu: float32; SUV by body weight, HU with -1024 where there is no CT.
         pet_headers: of a DICOM study, as :class:`nodal.dicom.series.LoadedSeries` has them; else empty.
-        study_instance_uid: empty for NIfTI. virtual: the DICOM study says that it is simulated.
+        study_instance_uid: empty for NIfTI. virtual: the study says that it is simulated.
     """
 
     suv: Volume
@@ -77,7 +81,8 @@ def read_images(folder: Path, settings: Settings) -> StudyImages:
     suv, ct = _nifti(pet_path), _nifti(ct_path)
     if not _boxes_meet(suv, ct):
         raise Refused(Code.CT_NO_OVERLAP, "PET and CT lie in different places: their grids do not overlap")
-    return StudyImages(suv, _on_grid(ct, suv))
+    virtual = any(description(path).startswith(VIRTUAL_MARK) for path in (pet_path, ct_path))
+    return StudyImages(suv, _on_grid(ct, suv), virtual=virtual)
 
 
 def check_values(folder: Path) -> None:
@@ -89,7 +94,7 @@ def check_values(folder: Path) -> None:
     for path in (folder / PET_NAME, folder / CT_NAME):
         try:
             count = not_finite(path) if path.exists() else 0
-        except (OSError, EOFError) as fault:
+        except (OSError, EOFError, zlib.error) as fault:
             raise Refused(Code.PIXELS_UNREADABLE, f"{path.name} cannot be read to its end") from fault
         if count:
             raise Refused(Code.VALUES_NOT_FINITE, f"{path.name} holds {count} values that are not finite numbers")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from lymphoma.imaging.volume import Volume
 from lymphoma.training.case import Outcome
 from nodal.cohort import check as check_module
@@ -44,6 +45,16 @@ def text_in_place_of(name: str) -> Callable[[Path], None]:
     return lambda folder: (folder / name).write_text("this is no image") and None
 
 
+def cut_short(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-40])
+
+
+def scrambled(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 :] = bytes(255 - byte for byte in data[len(data) // 2 :])
+    path.write_bytes(data)
+
+
 def without(name: str) -> Callable[[Path], None]:
     return lambda folder: (folder / name).unlink()
 
@@ -65,6 +76,8 @@ WRONGS = [
     Wrong(Code.NO_PET, (), without("pet_suv.nii.gz")),
     Wrong(Code.EMPTY_STUDY, (), lambda f: [path.unlink() for path in f.iterdir()]),
     Wrong(Code.PIXELS_UNREADABLE, (), text_in_place_of("pet_suv.nii.gz")),
+    Wrong(Code.PIXELS_UNREADABLE, (), lambda f: cut_short(f / "pet_suv.nii.gz")),
+    Wrong(Code.PIXELS_UNREADABLE, (), lambda f: scrambled(f / "pet_suv.nii.gz")),
     Wrong(Code.VALUES_NOT_FINITE, (), lambda f: broken(suv()).save(f / "pet_suv.nii.gz")),
     Wrong(Code.VALUES_NOT_FINITE, (), lambda f: broken(ct()).save(f / "ct_hu.nii.gz")),
     Wrong(Code.CT_NO_OVERLAP, (), lambda f: elsewhere(ct()).save(f / "ct_hu.nii.gz")),
@@ -267,6 +280,16 @@ def test_what_the_cohort_says_of_itself(tmp_path: Path) -> None:
     (tmp_path / "cohort.json").write_text('{"virtual": "perhaps"}')
     with pytest.raises(Refused, match=r"cohort\.json"):
         check_cohort(tmp_path)
+
+
+def test_one_simulated_patient_makes_the_cohort_simulated(tmp_path: Path) -> None:
+    cohort(tmp_path, "A", "B")
+    image = suv(seed=2).to_sitk()
+    image.SetMetaData("ITK_FileNotes", "NODAL VIRTUAL")
+    sitk.WriteImage(image, str(tmp_path / "studies/B/pet_suv.nii.gz"))
+    report = check_cohort(tmp_path)
+    assert [patient.images.virtual for patient in report.patients] == [False, True]
+    assert report.virtual
 
 
 def test_a_folder_that_is_no_cohort(tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from lymphoma.imaging.volume import Volume
-from nodal.cohort.nifti import not_finite
+from nodal.cohort.nifti import description, not_finite
 
 pytestmark = pytest.mark.unit
 
@@ -54,6 +55,18 @@ def test_what_is_no_nifti_is_left_to_its_reader(tmp_path: Path) -> None:
     assert not_finite(tmp_path / "a.nii") == 0
     (tmp_path / "b.nii").write_bytes(b"\1" * 600)
     assert not_finite(tmp_path / "b.nii") == 0
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
+def test_the_description_that_the_library_writes_is_read(tmp_path: Path, name: str) -> None:
+    image = Volume(values("int16"), np.eye(4)).to_sitk()
+    sitk.WriteImage(image, str(tmp_path / name))
+    assert description(tmp_path / name) == ""
+    image.SetMetaData("ITK_FileNotes", "NODAL VIRTUAL generator A")
+    sitk.WriteImage(image, str(tmp_path / name))
+    assert description(tmp_path / name) == "NODAL VIRTUAL generator A"
+    (tmp_path / "text").write_text("none")
+    assert description(tmp_path / "text") == ""
 
 
 def test_a_file_cut_short_is_an_error(tmp_path: Path) -> None:
