@@ -72,7 +72,7 @@ class Confuser:
 
 
 _FAT = ("fat", "visceral_fat", "muscle")
-_NODE = ("visceral_fat", "lung_left", "lung_right", "muscle")
+_NODE = ("visceral_fat", "lung_left", "lung_right", "muscle", "blood", "pulmonary_artery")
 
 
 def chance_of(kind: ConfuserKind, person: Person) -> float:
@@ -86,12 +86,12 @@ def chance_of(kind: ConfuserKind, person: Person) -> float:
 
 def draw_confusers(rng: np.random.Generator, person: Person) -> tuple[Confuser, ...]:
     """Each kind is there or not, independently of the others; a kind may bring several spots."""
+    # a stream for each kind, so that one that is there does not change the next
+    there, streams = rng.random(len(KINDS)), rng.integers(2**63, size=len(KINDS))
     found: list[Confuser] = []
-    for kind in KINDS:
-        # a stream for each kind, so that one that is there does not change the next
-        own = np.random.default_rng(rng.integers(2**63))
-        if own.random() < chance_of(kind, person):
-            found += _DRAW[kind](own)
+    for kind, chance, stream in zip(KINDS, there, streams, strict=True):
+        if chance < chance_of(kind, person):
+            found += _DRAW[kind](np.random.default_rng(int(stream)))
     return tuple(found)
 
 

@@ -76,9 +76,11 @@ def _paint_brain(canvas: Canvas) -> None:
 
 def paint_airway(canvas: Canvas) -> None:
     """Pharynx, trachea and main bronchi, and the oesophagus behind them."""
-    canvas.paint(
-        "oesophagus", *tube(((0.0, 8.0, 580.0), (4.0, 24.0, 520.0), (4.0, 30.0, 430.0), (14.0, 22.0, 320.0)), 6)
+    gullet = tube(
+        ((0.0, 8.0, 580.0), (4.0, 24.0, 520.0), (4.0, 30.0, 430.0), (8.0, 27.0, 380.0), (14.0, 22.0, 320.0)), 6
     )
+    canvas.paint("oesophagus", *gullet[:-1])
+    canvas.paint("oesophagus_lower", gullet[-1])
     wall = tube(((0.0, -12.0, 600.0), (0.0, 0.0, 520.0), (0.0, 12.0, 455.0)), 11.0)
     canvas.paint("muscle", *wall, only=("fat", "visceral_fat"))
     throat = ((0.0, -20.0, 672.0), (0.0, -8.0, 640.0), (0.0, -14.0, 590.0), (0.0, -6.0, 555.0))

@@ -150,7 +150,7 @@ def _upper_gut(rng: np.random.Generator) -> _Part:
     if kind < 0.05:
         return _Part(("gastritis",), (("stomach_wall", _lognormal(rng, 5.5, 0.3, 3.5, 10.0)),))
     if kind < 0.09:
-        return _Part(("oesophagitis",), (("oesophagus", _lognormal(rng, 5.0, 0.3, 3.0, 9.0)),))
+        return _Part(("oesophagitis",), (("oesophagus_lower", _lognormal(rng, 5.0, 0.3, 3.0, 9.0)),))
     return _Part()
 
 
@@ -191,10 +191,10 @@ def _muscle(rng: np.random.Generator) -> _Part:
 
 
 def _glands(rng: np.random.Generator, person: Person) -> _Part:
-    """Thyroid, tonsils, larynx, womb and ovaries."""
+    """Thyroid, tonsils, larynx, womb, ovaries and breasts."""
     patterns: list[Pattern] = []
     pairs: list[tuple[str, float]] = []
-    draws, suv = rng.random(7), [_lognormal(rng, 5.0, 0.35, 3.0, 10.0) for _ in range(4)]
+    draws, suv = rng.random(8), [_lognormal(rng, 5.0, 0.35, 3.0, 10.0) for _ in range(4)]
     if draws[0] < 0.04:
         patterns.append("thyroid")
         pairs.append(("thyroid", suv[0]))
@@ -213,7 +213,9 @@ def _glands(rng: np.random.Generator, person: Person) -> _Part:
         if draws[5] < 0.20:
             patterns.append("ovary")
             pairs.append(("ovary_left" if draws[6] < 0.5 else "ovary_right", round(1.4 * suv[3], 2)))
-    return _Part(tuple(patterns), tuple(pairs))
+    # glandular breasts of the younger take up more
+    young = person.sex == "F" and person.age_years < 50
+    return _Part(tuple(patterns), tuple(pairs), (("gland", round(1.0 + 1.4 * draws[7], 2)),) if young else ())
 
 
 def _urine(rng: np.random.Generator) -> _Part:

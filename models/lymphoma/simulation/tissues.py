@@ -154,7 +154,8 @@ TISSUES: tuple[Tissue, ...] = (
     Tissue("thyroid", "thyroid_gland", 1.4, 0.4, 105.0),
     # chest
     *(Tissue(lobe, lobe, 0.45, 0.15, -815.0, kind="lung", whole="lung_" + lobe.rsplit("_", 1)[1]) for lobe in LUNGS),
-    Tissue("oesophagus", "esophagus", 1.7, 0.4, 40.0),
+    Tissue("oesophagus", "esophagus", 1.7, 0.4, 40.0, kind="oesophagus"),
+    Tissue("oesophagus_lower", "esophagus", 1.9, 0.45, 40.0, kind="oesophagus"),
     *(_chamber(f"heart_{part}_{side}") for part in ("atrium", "ventricle") for side in ("left", "right")),
     Tissue("myocardium", "heart_myocardium", 3.0, 0.0, 52.0, shared=False, whole="heart"),
     Tissue("myocardium_focus", "heart_myocardium", 3.0, 0.0, 52.0, shared=False, whole="heart"),
@@ -208,8 +209,8 @@ ORGAN_NAMES: dict[int, str] = dict(enumerate(_ORGANS, start=1))
 """Label of the organ map -> organ."""
 
 SOFT: tuple[str, ...] = (
-    "fat", "visceral_fat", *MUSCLES, "gland_left", "gland_right", "oesophagus", "pancreas", "cartilage", "blood",
-    "superior_vena_cava", "vena_cava", "portal_vein", "pulmonary_artery",
+    "fat", "visceral_fat", *MUSCLES, "gland_left", "gland_right", "oesophagus", "oesophagus_lower", "pancreas",
+    "cartilage", "blood", "superior_vena_cava", "vena_cava", "portal_vein", "pulmonary_artery",
     *(f"iliac_{kind}_{side}" for kind in ("artery", "vena") for side in ("left", "right")),
 )  # fmt: skip
 """Tissues that a node or a mass displaces or encases."""

@@ -69,6 +69,7 @@ def population() -> Population:
         ("fat", 0.3, 0.1, ()),
         ("pancreas", 1.5, 0.3, ()),
         ("parotid_left", 1.8, 0.6, ()),
+        ("oesophagus", 1.7, 0.4, ()),
     ],
 )
 def test_uptake_of_organs_over_patients(
