@@ -12,7 +12,7 @@ import numpy.typing as npt
 from lymphoma.imaging.volume import Volume
 
 from tests.generator_b import outline, skeleton, viscera
-from tests.generator_b.geometry import Floats, Loft, Warp, loft, mirrored, stamp, stream
+from tests.generator_b.geometry import Floats, Loft, Section, Warp, loft, mirrored, stamp, stream
 from tests.generator_b.skeleton import VERTEBRAE, Tube
 
 __all__ = ["NAMES", "Body", "Person", "build_body", "draw_person", "number_of"]
@@ -23,14 +23,18 @@ SWAY_MM = ((4.5, 4.5, 6.0), (5.0, 3.0, 14.0))
 
 def _names() -> tuple[str, ...]:
     sides = ("left", "right")
-    paired = ("hip", "femur", "humerus", "scapula", "clavicula", "kidney", "adrenal_gland", "thyroid_gland")
-    paired += ("parotid_gland", "submandibular_gland", "tonsil", "iliopsoas", "autochthon", "gluteus_maximus")
-    paired += ("iliac_artery", "common_carotid_artery")
-    lobes = ("lung_upper_lobe_left", "lung_lower_lobe_left", "lung_upper_lobe_right", "lung_middle_lobe_right")
-    single = ("subcutaneous_fat", "muscles", "torso_fat", "mediastinum", *lobes, "lung_lower_lobe_right", "skull")
-    single += ("brain", "spinal_cord", "sacrum", "sternum", "heart", "aorta", "inferior_vena_cava")
-    single += ("superior_vena_cava", "pulmonary_vein", "trachea", "esophagus", "liver", "gallbladder", "spleen")
-    single += ("pancreas", "stomach", "duodenum", "small_bowel", "colon", "urinary_bladder", "prostate", "uterus")
+    paired = (
+        *("hip", "femur", "humerus", "scapula", "clavicula", "kidney", "adrenal_gland", "thyroid_gland"),
+        *("parotid_gland", "submandibular_gland", "tonsil", "iliopsoas", "autochthon", "gluteus_maximus"),
+        *("iliac_artery", "common_carotid_artery"),
+    )
+    single = (
+        *("subcutaneous_fat", "muscles", "torso_fat", "mediastinum", "lung_upper_lobe_left", "lung_lower_lobe_left"),
+        *("lung_upper_lobe_right", "lung_middle_lobe_right", "lung_lower_lobe_right", "skull", "brain", "spinal_cord"),
+        *("sacrum", "sternum", "heart", "aorta", "inferior_vena_cava", "superior_vena_cava", "pulmonary_vein"),
+        *("trachea", "esophagus", "liver", "gallbladder", "spleen", "pancreas", "stomach", "duodenum", "small_bowel"),
+        *("colon", "urinary_bladder", "prostate", "uterus"),
+    )
     ribs = tuple(f"rib_{side}_{n}" for n in range(1, 13) for side in sides)
     return (*single, *(f"{p}_{s}" for p in paired for s in sides), *(f"vertebrae_{v}" for v in VERTEBRAE), *ribs)
 
@@ -255,12 +259,13 @@ def _paint_organs(painter: _Painter, body: Body, rng: np.random.Generator) -> No
     painter.loft(
         "heart", loft(viscera.HEART, rng, 0.04), over=number_of("mediastinum", "lung*", "torso_fat", "stomach")
     )
-    tables = (
+    tables: tuple[tuple[str, tuple[Section, ...], float], ...] = (
         ("liver", viscera.LIVER, 0.05),
         ("spleen", viscera.SPLEEN, 0.07),
         ("gallbladder", viscera.GALLBLADDER, 0.1),
+        ("kidney_right", viscera.KIDNEY_RIGHT, 0.05),
+        ("kidney_left", viscera.KIDNEY_LEFT, 0.05),
     )
-    tables += (("kidney_right", viscera.KIDNEY_RIGHT, 0.05), ("kidney_left", viscera.KIDNEY_LEFT, 0.05))
     soft = (*cavity, *number_of("stomach", "colon", "small_bowel", "duodenum", "liver", "iliopsoas*"))
     for name, table, wobble in tables:
         shift = rng.normal(0, 3.0, 3) * (1, 1, 3 if name.startswith("kidney") else 1.5)

@@ -63,7 +63,7 @@ def blurred(crisp: Floats, grid: Volume, camera: Camera) -> Floats:
     tail -= core
     tail *= share
     tail += core
-    return tail
+    return np.asarray(tail, dtype=np.float32)
 
 
 def _plane(grid: Volume) -> tuple[Floats, Floats]:
@@ -104,7 +104,7 @@ def detect(
     spectrum = scipy.fft.rfftn(excess)
     spectrum *= low_pass
     noise = scipy.fft.irfftn(spectrum, s=excess.shape).astype(np.float32)
-    return np.maximum(image + noise, 0).astype(np.float32)
+    return np.asarray(np.maximum(image + noise, 0), dtype=np.float32)
 
 
 def _counts_per_suv(clean: Floats, grid: Volume, camera: Camera) -> Floats:
@@ -125,7 +125,7 @@ def _butterworth(shape: tuple[int, ...], camera: Camera) -> Floats:
     axes = [scipy.fft.fftfreq(shape[0]), scipy.fft.fftfreq(shape[1]), scipy.fft.rfftfreq(shape[2])]
     k, j, i = (np.asarray(f, dtype=np.float32) for f in axes)
     square = k[:, None, None] ** 2 + j[None, :, None] ** 2 + i[None, None, :] ** 2
-    return (1 / np.sqrt(1 + (square / np.float32(camera.cutoff**2)) ** camera.order)).astype(np.float32)
+    return np.asarray(1 / np.sqrt(1 + (square / np.float32(camera.cutoff**2)) ** camera.order), dtype=np.float32)
 
 
 def _full_square(half: Floats, columns: int) -> Floats:

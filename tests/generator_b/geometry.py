@@ -66,7 +66,7 @@ class Loft:
     radius: Floats
 
     def depth(self, x: Floats, y: Floats, z: Floats) -> Floats:
-        """Distance in mm to the contour along the ray from the centre line; positive inside, far below 0 beyond the ends."""
+        """Distance in mm to the contour along the ray from the centre line: above 0 inside, far below past the ends."""
         cell, away = self.polar(x, y, z)
         return self.radius.reshape(-1)[cell] - away
 
@@ -137,7 +137,7 @@ def _ripple(heights: npt.NDArray[np.float64], rng: np.random.Generator, share: f
     drawn = rng.standard_normal((knots, 2, len(modes))) * size
     weights = PchipInterpolator(np.arange(knots), drawn, axis=0)(levels)
     total = weights[:, 0] @ np.cos(np.outer(modes, turn)) + weights[:, 1] @ np.sin(np.outer(modes, turn))
-    return np.clip(total, -0.35, 0.35)
+    return np.asarray(np.clip(total, -0.35, 0.35))
 
 
 def mirrored(sections: tuple[Section, ...]) -> tuple[Section, ...]:

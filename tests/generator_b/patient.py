@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 from lymphoma.anatomy.organs import Anatomy
 from lymphoma.imaging.volume import Volume
 from lymphoma.lesions import label_lesions
@@ -122,7 +123,7 @@ def _blurred_excess(healthy: Floats, disease: Disease, body: Body, camera: Camer
         affine = body.organs.affine.copy()
         affine[:3, 3] = body.organs.points_mm([w.start for w in wide])
         total[wide] += blurred(padded, Volume(padded, affine), camera)
-    return total
+    return np.asarray(total, dtype=np.float32)
 
 
 def _truth(clean: Floats, healthy: Floats, body: Body) -> Volume:
@@ -132,7 +133,7 @@ def _truth(clean: Floats, healthy: Floats, body: Body) -> Volume:
     return body.organs.with_array(label_lesions(mask, body.organs.voxel_volume_ml, min_volume_ml=0.0))
 
 
-def _middle(mask: np.ndarray) -> Floats | None:
+def _middle(mask: npt.NDArray[np.bool_]) -> Floats | None:
     return np.argwhere(mask).mean(axis=0).astype(np.float32) if mask.any() else None
 
 
@@ -149,17 +150,24 @@ def spoilt(patient: PatientB, fault: Fault) -> PatientB:
     if fault == "suv_times_ten":
         return replace(patient, suv=patient.suv.with_array(patient.suv.array * np.float32(10)))
     if fault in ("left_right", "head_foot"):
-        axis = 2 if patient.fault == "left_right" else 0
-        flipped = {
-            name: volume.with_array(np.ascontiguousarray(np.flip(volume.array, axis)))
-            for name, volume in (("suv", patient.suv), ("noise_free", patient.noise_free), ("ct_hu", patient.ct_hu),
-                                 ("lesion_map", patient.lesion_map), ("organs", patient.organs))
-        }  # fmt: skip
-        return replace(patient, **flipped)
+        axis = 2 if fault == "left_right" else 0
+        return replace(
+            patient,
+            suv=_flipped(patient.suv, axis),
+            noise_free=_flipped(patient.noise_free, axis),
+            ct_hu=_flipped(patient.ct_hu, axis),
+            lesion_map=_flipped(patient.lesion_map, axis),
+            organs=_flipped(patient.organs, axis),
+        )
     if fault == "foreign_ct":
         other = build(patient.seed + 500_009, float(patient.suv.spacing_mm[0]), lesions=0).ct_hu
         return replace(patient, ct_hu=_laid_on(other, patient.suv))
     return patient
+
+
+def _flipped(volume: Volume, axis: int) -> Volume:
+    """The array turned over along one of its axes under an unchanged header."""
+    return volume.with_array(np.ascontiguousarray(np.flip(volume.array, axis)))
 
 
 def _laid_on(other: Volume, grid: Volume) -> Volume:

@@ -1,4 +1,4 @@
-"""The CT: Hounsfield units by tissue, cortex and marrow, gas, vessels in the lung, artefacts, another breath, a couch."""
+"""The CT: Hounsfield units by tissue, bone, gas, vessels of the lung, artefacts, another breath, a couch."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def scan_ct(seed: int, body: Body, disease: Disease, metal: npt.NDArray[np.int64
     hu = ndimage.gaussian_filter(hu, 1.1 / body.organs.spacing_mm[::-1], truncate=3.0, mode="nearest")
     _faults(hu, body, fine, rng)
     _couch(hu, body)
-    return np.clip(hu, -1024, 3071)
+    return np.asarray(np.clip(hu, -1024, 3071), dtype=np.float32)
 
 
 def _bones(hu: Floats, body: Body, fine: Floats, rng: np.random.Generator) -> None:
@@ -145,7 +145,7 @@ def _other_breath(hu: Floats, body: Body, rng: np.random.Generator) -> Floats:
     from_k = np.clip(k - lift_mm / grid.spacing_mm[2] * np.exp(-(((z - 1215) / 95) ** 2)), 0, hu.shape[0] - 1)
     below = np.minimum(from_k.astype(int), hu.shape[0] - 2)
     share = (from_k - below).astype(np.float32)[:, None, None]
-    return hu[below] * (1 - share) + hu[below + 1] * share
+    return np.asarray(hu[below] * (1 - share) + hu[below + 1] * share, dtype=np.float32)
 
 
 def _faults(hu: Floats, body: Body, fine: Floats, rng: np.random.Generator) -> None:
