@@ -11,13 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 __all__ = [
-    "AIRY",
     "BONES",
     "LABELS",
     "LUNGS",
     "MUSCLES",
     "ORGAN_NAMES",
-    "RIBS",
     "SIDES",
     "SOFT",
     "TISSUES",
@@ -63,7 +61,7 @@ LUNGS: tuple[str, ...] = (
     "lung_lower_lobe_right",
 )
 VERTEBRAE: tuple[str, ...] = ("vertebrae_C", "vertebrae_T", "vertebrae_L")
-RIBS: tuple[str, ...] = ("rib_left", "rib_right")
+_RIBS: tuple[str, ...] = ("rib_left", "rib_right")
 _PAIRED_MUSCLES = (
     "autochthon",
     "iliopsoas",
@@ -80,7 +78,7 @@ BONES: tuple[str, ...] = (
     "skull",
     *VERTEBRAE,
     "sacrum",
-    *RIBS,
+    *_RIBS,
     "sternum",
     *(
         f"{bone}_{side}"
@@ -88,7 +86,7 @@ BONES: tuple[str, ...] = (
         for side in ("left", "right")
     ),
 )
-_WHOLES = {**dict.fromkeys(VERTEBRAE, "vertebrae"), **dict.fromkeys(RIBS, "ribs")}
+_WHOLES = {**dict.fromkeys(VERTEBRAE, "vertebrae"), **dict.fromkeys(_RIBS, "ribs")}
 # mean uptake of marrow: most in the lumbar spine, less upwards, little where it is fatty [A]
 _MARROW_SUV = {"vertebrae_L": 1.36, "vertebrae_T": 1.28, "vertebrae_C": 1.08, "sacrum": 1.22, "sternum": 1.05}
 _FATTY = ("skull", "humerus_left", "humerus_right", "forearm_left", "forearm_right", "femur_left", "femur_right")
@@ -214,9 +212,6 @@ SOFT: tuple[str, ...] = (
     *(f"iliac_{kind}_{side}" for kind in ("artery", "vena") for side in ("left", "right")),
 )  # fmt: skip
 """Tissues that a node or a mass displaces or encases."""
-
-AIRY: tuple[str, ...] = ("fat", "visceral_fat", *LUNGS)
-"""Tissues darker than soft tissue on CT, where a mass is seen as a mass."""
 
 
 def labels_of(*names: str) -> list[int]:

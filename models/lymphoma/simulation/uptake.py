@@ -112,7 +112,7 @@ def physiological_uptake(tissues: npt.NDArray[np.uint8], suv: Array, plan: Patie
     level = stretch_of(plan, breath_mm=0.0).reference_z(grid.axis_mm(2))
     _fill_ureters(activity, tissues, plan, level)
     activity *= np.float32(1) + np.float32(TEXTURE) * _waves(grid, slow, (25.0, 90.0), slice(0, grid.shape[0]))
-    where = np.flatnonzero((level > -60) & (level < 300))
+    where = np.flatnonzero((level > -70) & (level < 350))
     if len(where):
         part = slice(int(where[0]), int(where[-1]) + 1)
         swing = np.exp(np.float32(0.28) * np.clip(_waves(grid, bowel, (60.0, 160.0), part), -2, 2))

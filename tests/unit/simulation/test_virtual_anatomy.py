@@ -11,7 +11,7 @@ import pytest
 from lymphoma.simulation import PatientPlan, draw_patient
 from lymphoma.simulation.anatomy import Grid, organ_map, paint_tissues
 from lymphoma.simulation.build import build_of
-from lymphoma.simulation.frame import stretch_of
+from lymphoma.simulation.frame import Canvas, Frame, stretch_of
 from lymphoma.simulation.shapes import Capsule, Ellipsoid, Shape, rotation, tube
 from lymphoma.simulation.tissues import (
     LABELS,
@@ -101,6 +101,27 @@ def test_backs_round_with_age() -> None:
     assert old.mean() - young.mean() > 5
     # patients of one age differ among themselves by several mm as well
     assert old.std() > 3
+
+
+def test_paint_grows_and_keeps_to_what_it_may_cover() -> None:
+    axis = np.arange(-20, 21, dtype=np.float32)
+    frame = Frame(axis[None, None, :], axis[None, :, None], axis[:, None, None])
+    frame = Frame(*(np.broadcast_to(a, s) for a, s in zip((frame.x, frame.y, frame.z), _SHAPES, strict=True)))
+    canvas = Canvas.empty(frame)
+    ball = Ellipsoid((0, 0, 0), (10, 10, 10))
+    canvas.paint("fat", ball, grow_mm=2.0)
+    canvas.paint("muscle", ball, only=("fat",))
+    canvas.paint("liver", ball, only=("blood",))
+    counts = np.bincount(canvas.labels.ravel(), minlength=256)
+    # a ball of 10 and of 12 mm in voxels of 1 mm; counting voxels is right within 3 %
+    assert counts[LABELS["muscle"]] == pytest.approx(4 / 3 * np.pi * 1000, rel=0.03)
+    assert counts[LABELS["fat"]] == pytest.approx(4 / 3 * np.pi * (12**3 - 10**3), rel=0.03)
+    assert counts[LABELS["liver"]] == 0
+    assert frame.box(((30.0, -5.0, -5.0), (40.0, 5.0, 5.0))) is None
+    assert frame.box(((-5.0, -4.0, -3.0), (5.0, 4.0, 3.0))) == (slice(17, 24), slice(16, 25), slice(15, 26))
+
+
+_SHAPES = ((41, 1, 41), (41, 41, 1), (41, 1, 1))
 
 
 @pytest.fixture(scope="module")
