@@ -193,23 +193,29 @@ class Conglomerate:
 
 
 def draw_conglomerate(lesion: LesionPlan, station: Station, rng: np.random.Generator) -> Conglomerate:
-    """Nodes that follow each other along the way the station runs; larger lesions have more of them [A]."""
+    """Nodes that follow each other along the way the station runs; larger lesions have more of them.
+
+    Masses with a dead core are of few large ones [A].
+    """
     radius = radius_mm(lesion.volume_ml)
-    nodes = 1 + min(int(rng.poisson(0.9 + lesion.volume_ml / 22.0)), 11)
+    nodes = 1 + min(int(rng.poisson(1.0 + lesion.volume_ml / 20.0)), 2 if lesion.necrotic else 11)
     node_radius = radius * nodes ** (-1 / 3)
     run = np.asarray(station.spread_mm) / np.mean(station.spread_mm)
-    scales = rng.uniform(0.7, 1.3, (nodes, 1)) * np.exp(rng.normal(0, 0.22, (nodes, 3)))
+    scales = rng.uniform(0.7, 1.3, (nodes, 1)) * np.exp(rng.normal(0, 0.27, (nodes, 3)))
     sizes = node_radius * scales * np.asarray(NODE_AXES)
     ways = rng.normal(0, 1, (nodes, 3)) * run
-    ways *= (node_radius * rng.uniform(0.9, 1.6, nodes) / np.linalg.norm(ways, axis=1))[:, None]
+    ways /= np.linalg.norm(ways, axis=1, keepdims=True)
+    apart, parents = rng.uniform(0.55, 0.9, nodes), rng.random(nodes)
     centres = np.zeros((nodes, 3))
     for n in range(1, nodes):
-        centres[n] = 0.6 * centres[n - 1] + ways[n]
+        # half of the nodes follow the last one, the others sprout anywhere
+        parent = n - 1 if parents[n] < 0.5 else int((parents[n] - 0.5) * 2 * n)
+        centres[n] = centres[parent] + ways[n] * apart[n] * (sizes[n].mean() + sizes[parent].mean())
     volumes = sizes.prod(axis=1, keepdims=True)
     centres -= (centres * volumes).sum(axis=0) / volumes.sum()
     waves = rng.normal(0, 1, (5, 3)) * np.array([2.0, 2.0, 2.5, 4.0, 4.5])[:, None] / radius
-    heights = np.array([0.06, 0.06, 0.06, 0.035, 0.035]) * radius
-    return Conglomerate(radius, centres, sizes, 0.2 * node_radius, waves, heights, rng.uniform(0, 2 * np.pi, 5))
+    heights = np.array([0.075, 0.075, 0.07, 0.045, 0.04]) * radius
+    return Conglomerate(radius, centres, sizes, 0.16 * node_radius, waves, heights, rng.uniform(0, 2 * np.pi, 5))
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,9 +269,35 @@ def grow(
     else:
         return None
     inside = pieces > 0
+    if int(inside.sum()) > 1.01 * whole:
+        inside = _trimmed(inside, distance, whole)
     if not hollow:
         return Growth(inside, level)
     depth = ndimage.distance_transform_edt(inside, sampling=list(reversed(grid.spacing_mm))).astype(np.float32)
+    # depths on a grid are often equal: the distance of the shape decides between them
+    depth = np.where(inside, np.maximum(depth - np.float32(0.01) * distance, np.float32(0.01)), np.float32(0))
     dead = max(int(inside.sum()) - wanted, 1)
     limit = float(np.partition(depth[inside], -dead)[-dead])
     return Growth(inside & (depth < limit), level, depth, limit)
+
+
+def _trimmed(inside: Mask, distance: Array, wanted: int) -> Mask:
+    """The innermost ``wanted`` voxels of a piece that stay in one piece.
+
+    A rise of the level may have joined a further piece at once; it is taken back, and the main piece grows into it
+    layer by layer from where they touch.
+    """
+    core = inside & (distance <= np.partition(distance[inside], wanted - 1)[wanted - 1])
+    pieces, _ = ndimage.label(core, structure=NEIGHBOURS)
+    core = pieces == int(np.bincount(pieces.ravel())[1:].argmax()) + 1
+    missing = wanted - int(core.sum())
+    while missing > 0:
+        layer = dilate(core, 1) & inside & ~core
+        size = int(layer.sum())
+        if size == 0:
+            break
+        if size > missing:
+            layer &= distance <= np.partition(distance[layer], missing - 1)[missing - 1]
+        core |= layer
+        missing -= size
+    return core

@@ -25,7 +25,7 @@ MOST_SHIFT_MM = 6.0
 REACH_MM = FALL_MM + MOST_SHIFT_MM
 """How far outside its surface a lesion may light tissue."""
 NECROSIS_SUV = 1.6
-NECROSIS_EDGE_MM = 3.0
+NECROSIS_EDGE_MM = 2.0
 ALONE_SUV = 2.5
 """Surroundings are seen no hotter than this when a lesion's volume is judged."""
 _WAVES, _SHORTEST_MM, _LONGEST_MM = 20, 13.0, 55.0
