@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from pathlib import Path
 
@@ -19,6 +20,9 @@ def place(source: Path, target: Path, *, copy: bool) -> None:
 
 
 def safe_name(text: str) -> str:
-    """An identifier as the name of a folder: letters, digits, dot, dash and underscore stay, others become a dash."""
-    name = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in text)
-    return name.lstrip(".") or "-"
+    """An identifier as the name of a folder; two identifiers never share one.
+
+    Letters, digits, dash, underscore and inner dots stay, others become a dash; a changed name ends in a short digest.
+    """
+    name = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in text).lstrip(".")
+    return name if name and name == text else f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

@@ -17,6 +17,7 @@ from nodal.cohort.check import check_cohort
 from nodal.cohort.folder import read_cohort
 from nodal.cohort.importers import ImportReport, import_cohort
 from nodal.cohort.importers.texts import age_years, day_of
+from nodal.cohort.place import safe_name
 from nodal.cohort.table import Row, read_table
 from nodal.dicom.write import WrittenStudy
 from nodal.errors import Code, Refused, WrongUsage
@@ -270,6 +271,13 @@ def test_nothing_is_written_over(tmp_path: Path, hecktor: Path) -> None:
         import_cohort("hecktor", hecktor, tmp_path / "other", only="lymphoma")
     with pytest.raises(WrongUsage, match="not a folder"):
         import_cohort("hecktor", tmp_path / "nowhere", tmp_path / "other")
+
+
+def test_two_patients_never_share_a_folder() -> None:
+    assert safe_name("PETCT_4d7b-1.a") == "PETCT_4d7b-1.a"
+    names = [safe_name(text) for text in ("A/B", "A-B", "A B", "..", "../A-B", "", "-")]
+    assert len(set(names)) == len(names)
+    assert not any(name.startswith(".") or "/" in name for name in names)
 
 
 def test_dates_and_ages_of_the_archives() -> None:
