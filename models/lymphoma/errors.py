@@ -1,34 +1,22 @@
 """Every error of the science, each with a stable code and a sentence.
 
-    ValueError
-    ├── NotComputable       a quantity cannot be computed from what was given
-    └── CannotLearn         training and what it makes
-        ├── ConfigInvalid   a training configuration does not make sense
-        ├── TrainingFailed  a run cannot start or cannot go on; a retry helps only where the sentence says so
-        └── BundleRefused   a bundle cannot be made, or must not be used
+    CannotDo                    code, reason; a ValueError
+    ├── NotComputable           a quantity cannot be computed from what was given
+    └── CannotLearn             training and what it makes
+        ├── ConfigInvalid       a training configuration does not make sense
+        ├── TrainingFailed      a run cannot start or cannot go on; only ``TRAINING_LOCKED`` may pass by itself
+        └── BundleRefused       a bundle cannot be made, or must not be used
 
 A reason never holds a patient's name or id.
 """
 
 from __future__ import annotations
 
-__all__ = ["BundleRefused", "CannotLearn", "ConfigInvalid", "NotComputable", "TrainingFailed"]
+__all__ = ["BundleRefused", "CannotDo", "CannotLearn", "ConfigInvalid", "NotComputable", "TrainingFailed"]
 
 
-class NotComputable(ValueError):
-    """``code`` is one of the node's stable codes (``NO_ANATOMY``, ``FOV_PARTIAL``, ...); ``reason`` a sentence."""
-
-    def __init__(self, code: str, reason: str) -> None:
-        super().__init__(code, reason)
-        self.code = code
-        self.reason = reason
-
-    def __str__(self) -> str:
-        return f"{self.code}: {self.reason}"
-
-
-class CannotLearn(ValueError):
-    """``code`` is a stable code; ``reason`` a sentence."""
+class CannotDo(ValueError):
+    """``code`` is stable and never renamed; ``reason`` a sentence."""
 
     def __init__(self, code: str, reason: str) -> None:
         super().__init__(code, reason)
@@ -37,6 +25,14 @@ class CannotLearn(ValueError):
 
     def __str__(self) -> str:
         return f"{self.code}: {self.reason}"
+
+
+class NotComputable(CannotDo):
+    """``code`` is one of the node's stable codes (``NO_ANATOMY``, ``FOV_PARTIAL``, ...)."""
+
+
+class CannotLearn(CannotDo):
+    """What the training, or the reading of its outcome, refuses."""
 
 
 class ConfigInvalid(CannotLearn):
