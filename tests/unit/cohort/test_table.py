@@ -107,6 +107,11 @@ def test_an_outcome_that_cannot_be(tmp_path: Path, values: dict[str, str], code:
     assert {name for name in ("pfs", "os") if getattr(row, name) is None} == set(bars)
 
 
+def test_a_death_without_progression_ends_both(tmp_path: Path) -> None:
+    row = read_one(tmp_path, pfs_months="30", pfs_event="1", os_months="30", os_event="1")
+    assert row.pfs == row.os == Outcome(30, True)
+
+
 def test_a_bad_row_never_stops_the_rest(tmp_path: Path) -> None:
     rows = written(
         tmp_path,

@@ -81,6 +81,11 @@ def test_small_centres_give_up_their_name() -> None:
     assert small == [1] * 5
 
 
+def test_a_centre_with_one_event_for_each_fold_keeps_its_name() -> None:
+    folds = stratified_folds(cohort(5, 5) + cohort(6, 4, "B", 100), 5, 1)
+    assert folds.strata == {"censored, A": 9, "event, A": 5, "event, B": 6}
+
+
 def test_what_is_still_too_small_joins_the_largest_of_its_kind() -> None:
     subjects = cohort(10, 20) + cohort(1, 1, "B", 100) + [subject(200, None)]
     assert stratified_folds(subjects, 5, 1).strata == {"censored, A": 22, "event, A": 11}
