@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from lymphoma.simulation.anatomy import Grid
-from lymphoma.simulation.frame import VERTEX_MM, stretch_of
+from lymphoma.simulation.frame import DIAPHRAGM_MM, VERTEX_MM, stretch_of
 from lymphoma.simulation.plan import PatientPlan
 from lymphoma.simulation.protocol import Protocol
 from lymphoma.simulation.stations import PLACES
 
 __all__ = ["ct_grid", "pet_grid", "slab_protocol"]
 
-_DIAPHRAGM_MM = 320.0
 _SLAB_MATRIX = 128
 _PET_AIR_MM, _CT_AIR_MM = 12.0, 14.0  # above the vertex
 
@@ -59,7 +58,7 @@ def _grid(
     bottom, top = stretch.patient_z(low), stretch.patient_z(high) + (air_mm if high >= VERTEX_MM else 0.0)
     if protocol.axial_extent_mm is not None:
         middle = protocol.axial_centre_mm
-        middle = stretch.patient_z(_DIAPHRAGM_MM) if middle is None else middle
+        middle = stretch.patient_z(DIAPHRAGM_MM) if middle is None else middle
         top, bottom = (middle + sign * protocol.axial_extent_mm / 2 for sign in (1, -1))
     slices = int(np.ceil((top - bottom) / spacing[2]))
     half = (matrix - 1) / 2

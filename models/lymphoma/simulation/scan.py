@@ -16,6 +16,7 @@ from lymphoma.simulation.vendors import SCANNERS, ScannerModel
 __all__ = ["HOSPITAL", "PLAIN", "TRAINING", "CtScan", "Scan", "Variety", "draw_scan"]
 
 MetalSite = Literal["hip_left", "hip_right", "teeth"]
+# ends of the reference body as in lymphoma.simulation.frame, which stands above this module
 _VERTEX_MM, _SKULL_BASE_MM, _MID_THIGH_MM = 830.0, 712.0, -210.0
 NARROW_FIELD_MM = 500.0
 
