@@ -289,7 +289,7 @@ def _trimmed(inside: Mask, distance: Array, wanted: int) -> Mask:
     """
     core = inside & (distance <= np.partition(distance[inside], wanted - 1)[wanted - 1])
     pieces, _ = ndimage.label(core, structure=NEIGHBOURS)
-    core = pieces == int(np.bincount(pieces.ravel())[1:].argmax()) + 1
+    core = np.asarray(pieces == int(np.bincount(pieces.ravel())[1:].argmax()) + 1, dtype=bool)
     missing = wanted - int(core.sum())
     while missing > 0:
         layer = dilate(core, 1) & inside & ~core

@@ -14,7 +14,16 @@ from lymphoma.simulation.disease import LesionPlan
 from lymphoma.simulation.frame import stretch_of
 from lymphoma.simulation.infiltration import infiltrate
 from lymphoma.simulation.lesion_places import Atlas, places, under_skin
-from lymphoma.simulation.lesion_shapes import Growth, Patch, cut_out, dilate, draw_conglomerate, grow, patch_at
+from lymphoma.simulation.lesion_shapes import (
+    Growth,
+    Patch,
+    cut_out,
+    dilate,
+    draw_conglomerate,
+    grow,
+    patch_at,
+    radius_mm,
+)
 from lymphoma.simulation.lesion_uptake import REACH_MM, SURFACE_SUV, calibrate, profile_of
 from lymphoma.simulation.plan import PatientPlan
 from lymphoma.simulation.stations import Region, Station
@@ -29,6 +38,8 @@ GAP_MM = 7.0
 """Lesions keep about this far from each other, so that blur does not join them."""
 SNAP_MM = np.full(3, 36.0)
 BLUR_MM = 9.0
+FARTHEST = 3.5
+"""Hardly any lesion reaches further from its point than this many radii of the ball of its volume."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +118,10 @@ def place_lesions(plan: PatientPlan, tissues: npt.NDArray[np.uint8], activity: A
 
 def _place(scene: _Scene, lesion: LesionPlan, index: int) -> None:
     voxel_ml = float(np.prod(scene.grid.spacing_mm)) / 1000
+    farthest = FARTHEST * radius_mm(lesion.volume_ml)
     for attempt, (station, point) in enumerate(places(scene.plan, index, scene.atlas)):
+        if _beyond(scene.grid, point[2] - farthest, point[2] + farthest):
+            return
         # the same stream for each attempt: a lesion keeps its shape where it moves on along its station
         rng = np.random.default_rng([scene.plan.seed, 8, index, 1])
         shape = draw_conglomerate(lesion, station, rng)
