@@ -124,8 +124,8 @@ class RunConfig:
         device: "auto" takes a GPU where there is one. workers: processes that make batches; 0 makes them in line.
         prefetch: batches each worker holds ready. checkpoint_every_steps, checkpoint_every_s: whichever comes first.
         log_every_steps: rows of the metrics log. tensorboard: event files too.
-        leg_minutes, leg_steps: the run stops there and hands over to the next leg, which restarts the optimiser. Started
-            again in the same folder after ``leg_minutes``, it goes on with the optimiser it has.
+        leg_minutes, leg_steps: the run stops there and hands over to the next leg, which restarts the optimiser.
+            Started again in the same folder after ``leg_minutes``, it goes on with the optimiser it has.
         leg_warm_up_steps: linear rise of the learning rate at the start of each further leg.
     """
 
