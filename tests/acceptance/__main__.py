@@ -93,13 +93,11 @@ def _plain(order: Order) -> list[Check]:
     whole = np.array([values.sum() for values in planned])
     ratio = np.array([values.sum() for values in found])[whole > 20] / whole[whole > 20]
     each, seen = np.concatenate(planned), np.concatenate(found)
-    small = each < 2
+    small, large = each < 2, each > 20
     checks = [
         between("noise-free TMTV over the true one, TMTV over 20 mL", ratio.mean(), 0.95, 1.05, len(ratio)),
         between("the same, largest miss of a patient", np.abs(ratio - 1).max(), None, None, len(ratio)),
-        between(
-            "recovered share of lesions over 20 mL", _share(seen, each, each > 20), 0.95, 1.05, int((each > 20).sum())
-        ),
+        between("recovered share of lesions over 20 mL", _share(seen, each, large), 0.95, 1.05, int(large.sum())),
         between("recovered share of lesions under 2 mL", _share(seen, each, small), None, 0.98, int(small.sum())),
     ]
     plots.plot_recovery(each, seen, order.out / "recovery.png")

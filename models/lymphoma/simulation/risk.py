@@ -40,12 +40,12 @@ Floats = npt.NDArray[np.float64]
 SDMAX_CUT_PER_M = 0.32
 LOG_HAZARD_RATIO = {"gut": np.log(1.24), "lung": np.log(1.59), "liver_pancreas": np.log(1.58), "bone": np.log(1.6)}
 HEAD_NECK_LOG_HAZARD_RATIO = float(np.log(0.79))
-WORST_PLACE = (-0.6, 0.0, 0.3, -0.3, 0.2, 0.8, 0.8, 1.0, 0.4, 0.6)
+WORST_PLACE = (-0.9, 0.0, 0.45, -0.45, 0.3, 1.2, 1.2, 1.5, 0.6, 0.9)
 """Effect of a lesion's place on its score, in the order of ``GROUPS`` [A]."""
 LOCATION_EFFECT = (-1.0, 0.8, 0.2, -0.6, 0.9, 0.5, 1.0, 1.0, -0.2, -0.8)
 """Effect of a place in the location mode, in the order of ``GROUPS`` [A]."""
-SIZE_SD, UPTAKE_SD = 1.5, 0.4
-"""Usual SD of log volume and log SUVpeak of lesions, which put both on one scale [A]."""
+SIZE_SD, UPTAKE_SD = 1.0, 0.8
+"""Scales of log volume and log SUVpeak in a lesion's score, such that neither of them nor the place rules it [A]."""
 MIXTURE = (("impi", 0.65), ("worst_lesion", 0.45), ("location", 0.30), ("non_lesion", 0.25))
 
 
