@@ -13,7 +13,7 @@ from lymphoma.simulation.tissues import TISSUES, Tissue
 __all__ = ["hu_of_tissues", "mass_hu"]
 
 AIR_HU = -1000.0
-_GAS = re.compile(r"gas|airway|outside|lung")
+_GAS_HU = -300.0  # below it, lung included: nothing that contrast reaches
 
 # Added in the portal venous phase, about 70 s after the injection, by name and organ [A]; the first that matches.
 _VENOUS: tuple[tuple[re.Pattern[str], float], ...] = tuple(
@@ -30,7 +30,7 @@ _VENOUS: tuple[tuple[re.Pattern[str], float], ...] = tuple(
         (r"liver", 52.0),
         (r"pancreas|adrenal|stomach|bowel|duodenum|colon|wall", 48.0),
         (r"thyroid|parotid|tonsil|gland|uterus|prostate", 45.0),
-        (r"muscle|autochthon|iliopsoas|gluteus|gluteal|tongue|oesophagus|esophagus", 10.0),
+        (r"muscle|autochthon|iliopsoas|gluteus|sternocleido|masseter|pectoralis|tongue|oesophagus|esophagus", 10.0),
     )
 )
 _ORAL = re.compile(r"(stomach|colon|bowel|duodenum).*(fluid|content)|small_bowel|duodenum")
@@ -46,10 +46,11 @@ def hu_of_tissues(plan: PatientPlan) -> npt.NDArray[np.float32]:
     bowel_hu = ORAL_HU * float(rng.uniform(0.5, 1.2))
     for label, tissue in enumerate(TISSUES):
         known = f"{tissue.name}|{tissue.organ or ''}"
-        hu = tissue.hu + (_venous_hu(known) if ct.venous else 0.0)
-        if ct.oral and _ORAL.search(known) and not _GAS.search(known):
+        gas = tissue.hu < _GAS_HU
+        hu = tissue.hu + (_venous_hu(known) if ct.venous and not gas else 0.0)
+        if ct.oral and not gas and _ORAL.search(known):
             hu += bowel_hu
-        if ct.random and not _GAS.search(known):
+        if ct.random and not gas:
             hu += float(rng.normal(0.0, _random_sd(tissue)))
         table[label] = hu
     return table
