@@ -1,8 +1,8 @@
 """``nodal simulate``: virtual patients as a cohort folder, made by several processes at once.
 
 The folder is that of any cohort, ``cohort.csv`` with ``studies``; the truth that no system may see stands apart:
-``truth.csv`` with each patient's true risk, and ``truth.npz`` with the true features it follows from. ``cohort.json`` says
-that nobody in it is real.
+``truth.csv`` with each patient's true risk, and ``truth.npz`` with the true features it follows from. ``cohort.json``
+says that nobody in it is real.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ patient = build_patient(plan)
 """
 
 from lymphoma.simulation.lesions import LesionTruth
-from lymphoma.simulation.patient import Protocol, VirtualPatient, build_patient
+from lymphoma.simulation.patient import Protocol, VirtualPatient, build_patient, build_slab
 from lymphoma.simulation.plan import GENERATOR, PatientPlan, draw_patient
 from lymphoma.simulation.scan import HOSPITAL, PLAIN, TRAINING, Variety
 
@@ -20,5 +20,6 @@ __all__ = [
     "Variety",
     "VirtualPatient",
     "build_patient",
+    "build_slab",
     "draw_patient",
 ]
