@@ -37,11 +37,13 @@ def pooled_names() -> list[str]:
     return [*lesions, *(f"lesions {group}" for group in GROUPS), "count", "dmax_mm", "sdmax_per_m", *organs]
 
 
-def two_sample_auc(first: FeatureTable, second: FeatureTable, *, seed: int = 0, folds: int = 5) -> float:
+def two_sample_auc(
+    first: FeatureTable, second: FeatureTable, *, seed: int = 0, folds: int = 5, trees: int = 400
+) -> float:
     """Cross-validated AUC of a random forest that tells the two tables apart; 0.5 where it cannot."""
     features = np.concatenate((pooled_features(first), pooled_features(second)))
     labels = np.repeat([0, 1], [len(first), len(second)])
-    forest = RandomForestClassifier(400, min_samples_leaf=3, max_features="sqrt", random_state=seed)
+    forest = RandomForestClassifier(trees, min_samples_leaf=3, max_features="sqrt", random_state=seed)
     split = StratifiedKFold(folds, shuffle=True, random_state=seed)
     scores = cross_val_predict(forest, features, labels, cv=split, method="predict_proba")[:, 1]
     return float(roc_auc_score(labels, scores))
