@@ -107,8 +107,11 @@ def _without_shared_images(patients: Sequence[PatientReport]) -> list[PatientRep
 
 
 def _judged(patient: PatientReport) -> PatientReport:
-    """With what the patient can be used for."""
+    """With what the patient can be used for; whatever is barred has its reason."""
     barred = {use for fault in patient.faults for use in fault.bars}
+    if not patient.images.has_reference and "segmentation" not in barred:
+        named = Fault(Code.REFERENCE_MISSING, "the row names no contour", ("segmentation",))
+        patient = replace(patient, faults=(*patient.faults, named))
     has: dict[Use, bool | Outcome | None] = {
         "segmentation": patient.images.has_reference,
         "pfs": patient.pfs,

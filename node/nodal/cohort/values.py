@@ -91,8 +91,12 @@ class Fields:
             sentence = f"PFS of {pfs.months:g} months is longer than OS of {os.months:g} months"
             self.faults.append(Fault(Code.PFS_AFTER_OS, sentence, PROGNOSIS))
             return Outcomes(None, None)
-        if pfs is None and os is None and len(self.faults) == before:
-            self.faults.append(Fault(Code.NO_FOLLOW_UP, "no outcome is known", PROGNOSIS))
+        told = {use for fault in self.faults[before:] for use in fault.bars}
+        outcomes: dict[Use, Outcome | None] = {"pfs": pfs, "os": os}
+        unknown = [use for use, known in outcomes.items() if known is None and use not in told]
+        if unknown:
+            what = "no outcome" if len(unknown) == len(PROGNOSIS) else f"no {unknown[0].upper()}"
+            self.faults.append(Fault(Code.NO_FOLLOW_UP, f"{what} is known", tuple(unknown)))
         return Outcomes(pfs, os)
 
     def _outcome(self, name: Use) -> Outcome | None:

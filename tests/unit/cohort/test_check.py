@@ -114,10 +114,24 @@ def test_what_is_wrong_has_its_code_and_the_rest_stays_usable(tmp_path: Path, wr
     assert patients["good"].faults == ()
 
 
-def test_a_row_without_reference_is_usable_for_prognosis_and_no_fault(tmp_path: Path) -> None:
+def test_a_row_without_reference_is_usable_for_prognosis(tmp_path: Path) -> None:
     cohort(tmp_path, "A")
     patient = checked(table(tmp_path, row("A", reference="")))["A"]
-    assert (patient.uses, patient.faults) == (PROGNOSIS, ())
+    assert patient.uses == PROGNOSIS
+    assert [(fault.code, fault.bars) for fault in patient.faults] == [(Code.REFERENCE_MISSING, ("segmentation",))]
+
+
+def test_whoever_is_barred_is_told_why(tmp_path: Path) -> None:
+    cohort(tmp_path, *"ABC")
+    rows = [
+        row("A"),
+        row("B", reference="", pfs_months=""),
+        row("C", reference="gone", os_event="x"),
+        row("D", study=""),
+    ]
+    for patient in checked(table(tmp_path, *rows)).values():
+        told = {use for fault in patient.faults for use in fault.bars}
+        assert told == set(ALL) - set(patient.uses)
 
 
 @pytest.mark.parametrize("reference", ["", "studies/A/lesions.nii.gz"])

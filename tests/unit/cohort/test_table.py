@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from lymphoma.survival.clinical import ClinicalFactors
 from lymphoma.training.case import Outcome
+from nodal.cohort.model import Fault
 from nodal.cohort.table import COLUMNS, Row, read_table, write_table
 from nodal.errors import Code, Refused
 
@@ -66,7 +67,7 @@ def test_columns_that_are_not_there_are_unknown(tmp_path: Path) -> None:
     (row,) = written(tmp_path, "patient_id,study,os_months,os_event\nA,s,12,1\n")
     assert row.os == Outcome(12, True)
     assert row.clinical == ClinicalFactors()
-    assert row.faults == ()
+    assert row.faults == (Fault(Code.NO_FOLLOW_UP, "no PFS is known", ("pfs",)),)
 
 
 def test_no_extranodal_site_is_not_unknown(tmp_path: Path) -> None:
@@ -184,6 +185,7 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     bare = replace(
         full, line=3, patient_id="B", references=(), organs=None, no_lesion=False, centre="", pfs=None,
         clinical=ClinicalFactors(), further={"ward": ""},
+        faults=(Fault(Code.NO_FOLLOW_UP, "no PFS is known", ("pfs",)),),
     )  # fmt: skip
     write_table(tmp_path / "cohort.csv", [full, bare])
     assert read_table(tmp_path / "cohort.csv") == (full, bare)
