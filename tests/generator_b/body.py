@@ -285,7 +285,7 @@ def _paint_bones(painter: _Painter, body: Body, rng: np.random.Generator) -> Non
     painter.loft("skull", loft(skeleton.BRAIN).grown(7.0))
     painter.loft("brain", loft(skeleton.BRAIN, rng, 0.01))
     painter.loft("brain", loft(skeleton.CEREBELLUM, rng, 0.02))
-    ribs = skeleton.ribs(loft(outline.CHEST))
+    ribs = skeleton.ribs()
     near = number_of("muscles", "subcutaneous_fat", "lung*", "autochthon*")
     for (name, _), flat in zip(ribs, body.voxels_of([tube for _, tube in ribs]), strict=True):
         painter.voxels(name, flat, over=near)

@@ -178,8 +178,14 @@ def field(rng: np.random.Generator, grid: Volume, knot_mm: float) -> Floats:
         float32, the shape of ``grid``.
     """
     basis = [_basis(np.arange(n) * step, n * step, knot_mm) for n, step in _axes(grid)]
-    weights = rng.standard_normal([b.shape[1] for b in basis]).astype(np.float32)
-    return _tensor(basis, weights)
+    return _tensor(basis, _knots(rng, basis))
+
+
+def _knots(rng: np.random.Generator, basis: list[Floats]) -> Floats:
+    """Standard normal weights; they take one draw of ``rng`` whatever their number, so that what is drawn next does not
+    depend on the grid."""
+    own = np.random.default_rng(int(rng.integers(0, 2**62)))
+    return own.standard_normal([b.shape[1] for b in basis]).astype(np.float32)
 
 
 def _axes(grid: Volume) -> tuple[tuple[int, float], ...]:
@@ -223,7 +229,7 @@ class Warp:
             basis = [_basis(np.arange(n) * step, n * step, knot_mm) for n, step in _axes(grid)]
             coarse = [_basis(at, n * step, knot_mm) for at, (n, step) in zip(places, _axes(grid), strict=True)]
             for a in range(3):
-                weights = (rng.standard_normal([b.shape[1] for b in basis]) * size_mm[a]).astype(np.float32)
+                weights = _knots(rng, basis) * np.float32(size_mm[a])
                 bends[a] += _tensor(basis, weights)
                 self._bend[a] += _tensor(coarse, weights)
         self.reach_mm = float(max(np.abs(bend).max() for bend in bends))

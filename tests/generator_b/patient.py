@@ -88,7 +88,8 @@ def build(seed: int, spacing_mm: float = 4.0, *, lesions: int | None = None, fau
     lesion_map = _truth(clean, healthy * np.float32(camera.scale), body)
     rng = stream(seed, STREAM)
     enhanced = bool(rng.random() < 0.4)
-    liver = float(clean[body.mask("liver")].mean())
+    # a hot liver (another tracer) must not starve the rest of counts
+    liver = min(3.5, float(clean[body.mask("liver")].mean()))
     suv = detect(seed, clean, body.organs, camera, liver, _middle(body.mask("urinary_bladder")))
     patient = PatientB(
         seed=seed,

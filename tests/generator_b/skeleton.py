@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy.interpolate import PchipInterpolator
 
 from tests.generator_b.geometry import Loft, Section, curve, loft, patch
+from tests.generator_b.outline import CHEST
 
 __all__ = ["BRAIN", "CEREBELLUM", "VERTEBRAE", "Tube", "limb_bones", "ribs", "sacrum", "sheets", "vertebrae"]
 
@@ -79,8 +80,10 @@ def sacrum() -> Loft:
     return loft(tuple(S(z, 0, float(SPINE(z)) + 4, w, d, w, d * 1.3, 0.95) for z, w, d in rows))
 
 
-def ribs(chest: Loft) -> tuple[tuple[str, Tube], ...]:
+@cache
+def ribs() -> tuple[tuple[str, Tube], ...]:
     """Twelve pairs that run on the chest wall from the vertebra forwards and down, as (name, tube)."""
+    chest = loft(CHEST)
     found = []
     for number in range(1, 13):
         start = TOPS[6 + number] - 8
@@ -100,6 +103,7 @@ def ribs(chest: Loft) -> tuple[tuple[str, Tube], ...]:
     return tuple(found)
 
 
+@cache
 def limb_bones(arms_up: bool) -> tuple[tuple[str, Tube], ...]:
     """Femora, humeri, clavicles, sternum and lower jaw as tubes (name without side for the midline)."""
     femur = np.concatenate(
@@ -159,6 +163,7 @@ def limb_bones(arms_up: bool) -> tuple[tuple[str, Tube], ...]:
 _SIDES = (("left", 1), ("right", -1))
 
 
+@cache
 def sheets() -> tuple[tuple[str, Tube], ...]:
     """Hip bones and shoulder blades, thick bent sheets with rims."""
     wing = patch(

@@ -38,9 +38,9 @@ def draw_uptake(seed: int, body: Body, tracer: Tracer = "fdg", treated_marrow: b
     means, marrow = draw_means(rng, tracer)
     findings: list[str] = []
     reactive = rng.random()
-    strength = rng.uniform(1.7, 3.0)
+    strength, after_therapy = rng.uniform(1.7, 3.0), rng.uniform(4.2, 7.5)
     if treated_marrow:
-        from_spine = np.float32(rng.uniform(4.2, 7.5) / marrow)
+        from_spine = np.float32(after_therapy / marrow)
         means[list(number_of("vertebrae_*", "sacrum", "sternum", "hip_*", "rib_*", "scapula_*", "clavicula_*"))] *= (
             from_spine
         )
@@ -70,7 +70,7 @@ def _brain(scene: Scene, rng: np.random.Generator) -> None:
     box = body.warp.box(whole.bounds)
     place = body.organs.array[box] == number_of("brain")[0]
     depth = body.warp.depth(whole, box)
-    folds = field(rng, body.organs.with_array(body.organs.array), 16.0)[box]
+    folds = field(rng, body.organs, 16.0)[box]
     ribbon = 1 / (1 + np.exp(-(13.0 - depth + 8.0 * folds) / 2.0))
     x, y, z = body.warp.x[box], body.warp.y[box], body.warp.z[box]
     fissure = np.exp(-((x / 4.0) ** 2)) * (z > 1640)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import numpy.typing as npt
 
@@ -171,6 +173,7 @@ def ureters(rng: np.random.Generator) -> tuple[Tube, ...]:
     return tuple(found)
 
 
+@cache
 def vessels() -> tuple[tuple[str, Tube], ...]:
     """Great vessels, airways and gullet; the first named lie under the later."""
     spine = [(float(SPINE(z)), z) for z in (1340, 1280, 1210)]
@@ -219,6 +222,7 @@ def vessels() -> tuple[tuple[str, Tube], ...]:
     )
 
 
+@cache
 def glands(male: bool) -> tuple[tuple[str, Tube], ...]:
     """Pancreas, adrenals, thyroid, salivary glands, tonsils, psoas and the pelvic organ."""
     pancreas = curve(
