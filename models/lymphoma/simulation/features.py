@@ -234,10 +234,19 @@ def _lesions(
     def column(name: str) -> Array:
         return np.array([getattr(lesion, name) for lesion in measures], dtype=np.float32)
 
+    suv_cv, hu_mean, hu_sd = inside.T.astype(np.float32)
     return LesionFeatures(
-        *(column(name) for name in ("volume_ml", "suv_max", "suv_peak", "suv_mean")),
-        *(values.astype(np.float32) for values in (*inside.T, height, lateral, depth)),
-        group,
+        volume_ml=column("volume_ml"),
+        suv_max=column("suv_max"),
+        suv_peak=column("suv_peak"),
+        suv_mean=column("suv_mean"),
+        suv_cv=suv_cv,
+        hu_mean=hu_mean,
+        hu_sd=hu_sd,
+        height=height.astype(np.float32),
+        lateral=lateral.astype(np.float32),
+        depth=depth.astype(np.float32),
+        group=group,
     )
 
 

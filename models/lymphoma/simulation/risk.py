@@ -144,7 +144,7 @@ def _null(table: FeatureTable) -> Floats:
 
 
 def _mixed(table: FeatureTable) -> Floats:
-    return np.sum([weight * standard_scores(table, name) for name, weight in MIXTURE], axis=0)
+    return np.asarray(np.sum([weight * standard_scores(table, name) for name, weight in MIXTURE], axis=0))
 
 
 _ALL = (
@@ -209,6 +209,13 @@ def stored_standards() -> Mapping[str, Standard]:
     """The shipped population constants."""
     text = resources.files("lymphoma.simulation").joinpath("data/risk.json").read_text(encoding="utf-8")
     return {
-        name: Standard(**{key: value if key == "shape" else tuple(value) for key, value in fields.items()})
+        name: Standard(
+            shape=fields["shape"],
+            centre=tuple(fields["centre"]),
+            scale=tuple(fields["scale"]),
+            mean=tuple(fields["mean"]),
+            spread=tuple(fields["spread"]),
+            quantiles=tuple(fields["quantiles"]),
+        )
         for name, fields in json.loads(text).items()
     }

@@ -8,7 +8,7 @@ his or her own.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from itertools import pairwise
@@ -89,7 +89,17 @@ def _sample(model: FeatureSampler, plans: Sequence[PatientPlan]) -> SampledPatie
     starts = np.concatenate(([0], np.cumsum(np.bincount(owner, minlength=len(plans))))).astype(np.int64)
     values = {name: outputs[:, row].astype(np.float32) for row, name in enumerate(LESION_OUTPUTS)}
     lesions = LesionFeatures(
-        *(values[field.name] for field in fields(LesionFeatures) if field.name != "group"), group.astype(np.int8)
+        volume_ml=values["volume_ml"],
+        suv_max=values["suv_max"],
+        suv_peak=values["suv_peak"],
+        suv_mean=values["suv_mean"],
+        suv_cv=values["suv_cv"],
+        hu_mean=values["hu_mean"],
+        hu_sd=values["hu_sd"],
+        height=values["height"],
+        lateral=values["lateral"],
+        depth=values["depth"],
+        group=group.astype(np.int8),
     )
     dmax_mm = _dmax_mm(outputs[:, 11:14][:, [1, 2, 0]] * size_mm[owner], starts)
     surface = np.array([body_surface_m2(plan.person.weight_kg, plan.person.height_m) for plan in plans])
@@ -103,8 +113,14 @@ def _sample(model: FeatureSampler, plans: Sequence[PatientPlan]) -> SampledPatie
         dmax_mm=dmax_mm.astype(np.float32),
         sdmax_per_m=(dmax_mm / 1000 / surface).astype(np.float32),
     )
-    noise_free = {name: values[f"true_{name}"] for name in ("suv_max", "suv_peak", "suv_mean", "suv_cv")}
-    true = replace(measured, lesions=replace(lesions, **noise_free))
+    noise_free = replace(
+        lesions,
+        suv_max=values["true_suv_max"],
+        suv_peak=values["true_suv_peak"],
+        suv_mean=values["true_suv_mean"],
+        suv_cv=values["true_suv_cv"],
+    )
+    true = replace(measured, lesions=noise_free)
     return SampledPatients(tuple(plan.seed for plan in plans), measured, true)
 
 
@@ -123,8 +139,14 @@ def _organ_features(shown: Floats) -> OrganFeatures:
     values = shown[:, :-3].reshape(len(shown), len(ORGANS), len(ORGAN_OUTPUTS))
     values = np.concatenate((np.exp(np.minimum(values[..., :4], 12)), values[..., 4:]), axis=-1)
     column = {name: values[..., row].astype(np.float32) for row, name in enumerate(ORGAN_OUTPUTS)}
-    names = (field.name for field in fields(OrganFeatures) if field.name != "present")
-    return OrganFeatures(*(column[name] for name in names), np.isfinite(values[..., 0]))
+    return OrganFeatures(
+        suv_mean=column["suv_mean"],
+        suv_sd=column["suv_sd"],
+        hu_mean=column["hu_mean"],
+        hu_sd=column["hu_sd"],
+        volume_ml=column["volume_ml"],
+        present=np.isfinite(values[..., 0]),
+    )
 
 
 def _with_diffuse(

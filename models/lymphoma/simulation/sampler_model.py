@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -116,7 +117,7 @@ class FeatureSampler:
 
     def save(self, path: Path) -> None:
         """Writes an ``.npz``; measured residuals in half precision, finer than they are known."""
-        stored = {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)}
+        stored: dict[str, Any] = {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)}
         exact = (
             "centre",
             "scale",
@@ -179,7 +180,7 @@ def raw_outputs(
     donor = near[np.arange(len(plans)), [int(rng.integers(near.shape[1])) for rng in rngs]]
     lesions, owner, group = _lesions(model, plans, standard, donor, rngs)
     organs = _organs(model, plans, standard, donor)
-    return RawOutputs(lesions, np.isfinite(lesions).all(axis=1), owner, group, organs)
+    return RawOutputs(lesions, np.asarray(np.isfinite(lesions).all(axis=1)), owner, group, organs)
 
 
 def lesion_covariates(lesions: Sequence[LesionPlan], standard: Floats) -> Floats:

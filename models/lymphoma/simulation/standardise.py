@@ -72,23 +72,28 @@ def fit_standard(score: Floats, given: Floats, shape: Shape) -> Standard:
     """
     known = np.isfinite(score) & np.isfinite(given).all(axis=1)
     score, given = score[known], given[known]
-    centre, scale = given.mean(axis=0), given.std(axis=0)
+    centre: Floats = given.mean(axis=0)
+    scale: Floats = given.std(axis=0)
     z = np.clip((given - centre) / scale, -WIDEST, WIDEST)
     cubic, square = _terms(z, MEAN_DEGREE), _terms(z, SPREAD_DEGREE)
-    mean, spread = np.zeros(cubic.shape[1]), np.zeros(square.shape[1])
+    mean: Floats = np.zeros(cubic.shape[1])
+    spread: Floats = np.zeros(square.shape[1])
     if given.shape[1]:
-        mean = np.linalg.lstsq(cubic, score, rcond=None)[0]
-        residual = np.abs(score - cubic @ mean)
-        spread = np.linalg.lstsq(square, np.log(np.maximum(residual, 1e-3 * residual.mean())), rcond=None)[0]
+        mean = np.asarray(np.linalg.lstsq(cubic, score, rcond=None)[0])
+        residual: Floats = np.abs(score - cubic @ mean)
+        spread = np.asarray(
+            np.linalg.lstsq(square, np.log(np.maximum(residual, 1e-3 * residual.mean())), rcond=None)[0]
+        )
     bare = Standard(shape, _tuple(centre), _tuple(scale), _tuple(mean), _tuple(spread), ())
     left = bare._remainder(score, given)
-    quantiles = np.quantile(left, LEVELS) if shape == "normal" else np.array([left.mean(), left.std()])
+    levels = np.quantile(left, LEVELS) if shape == "normal" else (left.mean(), left.std())
+    quantiles = np.asarray(levels, dtype=np.float64)
     return Standard(shape, bare.centre, bare.scale, bare.mean, bare.spread, _tuple(quantiles))
 
 
 def _terms(z: Floats, degree: int) -> Floats:
     """All monomials up to a total degree, the constant first; shape (n, terms)."""
-    columns = [np.ones(len(z))]
+    columns: list[Floats] = [np.ones(len(z))]
     for power in range(1, degree + 1):
         columns += [z[:, list(which)].prod(axis=1) for which in combinations_with_replacement(range(z.shape[1]), power)]
     return np.stack(columns, axis=1)
