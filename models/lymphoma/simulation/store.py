@@ -11,6 +11,7 @@ import SimpleITK as sitk
 from lymphoma.imaging.resample import resample_like
 from lymphoma.imaging.volume import Volume
 from lymphoma.simulation.patient import VirtualPatient
+from lymphoma.simulation.plan import GENERATOR
 
 __all__ = ["save_nifti"]
 
@@ -21,13 +22,19 @@ def save_nifti(patient: VirtualPatient, folder: Path) -> None:
     """Writes ``pet_suv``, ``ct_hu`` (on the PET grid), ``lesions``, ``organs`` (.nii.gz) and ``organs.json``.
 
     The same patient gives the same bytes. SUV is written in steps of 1/1024, far below the noise, so that it packs.
+    Every file says in its header that the patient is virtual.
     """
     folder.mkdir(parents=True, exist_ok=True)
     stepped = np.rint(patient.pet_suv.array / np.float32(_SUV_STEP)) * np.float32(_SUV_STEP)
-    _write(patient.pet_suv.with_array(stepped.astype(np.float32)), folder / "pet_suv.nii.gz")
-    _write(_ct_on_pet(patient), folder / "ct_hu.nii.gz")
-    _write(patient.lesion_map, folder / "lesions.nii.gz")
-    _write(patient.organs, folder / "organs.nii.gz")
+    volumes = {
+        "pet_suv": patient.pet_suv.with_array(stepped.astype(np.float32)),
+        "ct_hu": _ct_on_pet(patient),
+        "lesions": patient.lesion_map,
+        "organs": patient.organs,
+    }
+    mark = f"NODAL VIRTUAL {GENERATOR} seed {patient.plan.seed}"
+    for name, volume in volumes.items():
+        _write(volume, folder / f"{name}.nii.gz", mark)
     names = {str(label): name for label, name in sorted(patient.names.items())}
     (folder / "organs.json").write_text(json.dumps(names, indent=1) + "\n", encoding="utf-8")
 
@@ -40,9 +47,12 @@ def _ct_on_pet(patient: VirtualPatient) -> Volume:
     return there.with_array(np.rint(there.array).astype(np.int16))
 
 
-def _write(volume: Volume, path: Path) -> None:
+def _write(volume: Volume, path: Path, mark: str) -> None:
+    """Compressed, with the mark in the header's description: a file that goes astray still says what it is."""
+    image = volume.to_sitk()
+    image.SetMetaData("ITK_FileNotes", mark)
     writer = sitk.ImageFileWriter()
     writer.SetFileName(str(path))
     writer.UseCompressionOn()
     writer.SetCompressionLevel(1)
-    writer.Execute(volume.to_sitk())
+    writer.Execute(image)
