@@ -19,9 +19,11 @@ Floats = npt.NDArray[np.float64]
 MOST_LESIONS = 61
 """The largest number in 90 patients (PMC8082306); the mean there was 12."""
 MEDIAN_ML, LOG_SD_ML = 285.0, 1.4
-LEAST_ML, USUAL_ML, MOST_ML = 3.0, 1800.0, 3500.0
+LEAST_ML, USUAL_ML, MOST_ML = 3.0, 1800.0, 3200.0
 """The total is never less than the first; beyond the second, the 90th percentile, it nears the third, for a body holds
 no more."""
+OF_EXTENT = 0.65
+"""Correlation of the logarithm of the total with the extent of the spread [A]."""
 SMALLEST_ML = 0.4
 """A lesion below a few voxels of 4 mm is no finding [A]."""
 HOTTEST_SUV, HOTTEST_LOG_SD = 13.0, 0.5
@@ -91,7 +93,7 @@ class Disease:
 def draw_disease(rng: np.random.Generator, person: Person, count: int | None) -> Disease:
     """Number, places, volumes and uptake.
 
-    The total is log-normal with median 290 mL and log-SD 1.4 in 3..3500 mL, shared by a Dirichlet(0.5) and
+    The total is log-normal with median 290 mL and log-SD 1.4 in 3..3200 mL, shared by a Dirichlet(0.5) and
     limited by what each station can hold; what a station cannot hold goes to the others. Number and total both follow
     the extent of the spread. The hottest lesion's uptake is log-normal with log-SD 0.5 in 5..45.
 
@@ -122,8 +124,8 @@ def draw_disease(rng: np.random.Generator, person: Person, count: int | None) ->
 
 
 def _draw_total(rng: np.random.Generator, extent: float) -> float:
-    """The whole volume, mL; its logarithm correlates by about 0.5 with the extent [A]."""
-    drawn = float(MEDIAN_ML * np.exp(LOG_SD_ML * (0.5 * extent + np.sqrt(0.75) * rng.normal())))
+    """The whole volume, mL; its logarithm correlates with the extent."""
+    drawn = float(MEDIAN_ML * np.exp(LOG_SD_ML * (OF_EXTENT * extent + np.sqrt(1 - OF_EXTENT**2) * rng.normal())))
     if drawn > USUAL_ML:
         span = MOST_ML - USUAL_ML
         drawn = USUAL_ML + span * -float(np.expm1(-(drawn - USUAL_ML) / span))

@@ -97,14 +97,14 @@ STATIONS: tuple[Station, ...] = (
     Station("hilar", "thorax", 0.5, 40, ((46, 8, 430), (48, 14, 418)), 3, into=_CHEST),
     Station("cardiophrenic", "thorax", 0.4, 60, ((34, -84, 338), (48, -74, 330)), 3, into=_CHEST),
     Station(
-        "mesenteric", "abdomen", 1.4, 1500,
+        "mesenteric", "abdomen", 1.4, 1200,
         ((24, -38, 142), (12, -46, 116), (30, -30, 170), (4, -34, 150), (38, -44, 104)), most=12,
         spread_mm=(14, 8, 18), into=_GUT,
     ),
     Station("portal", "abdomen", 0.4, 200, ((-16, -10, 236), (-4, -8, 246), (-22, -14, 224)), 4, paired=False),
     Station("splenic_hilum", "abdomen", 0.3, 80, ((78, 18, 262), (80, 26, 278)), 3, paired=False),
     Station(
-        "paraaortic", "abdomen", 1.6, 1200,
+        "paraaortic", "abdomen", 1.6, 900,
         ((30, 4, 168), (27, 4, 134), (31, 4, 198), (8, -14, 160), (14, 30, 300), (32, 6, 222)), most=14,
         spread_mm=(5, 5, 16), into=("duodenum",),
     ),

