@@ -42,7 +42,7 @@ class Order:
 
 def feature_level(order: Order) -> list[Check]:
     """Oracle, mechanisms, clinic."""
-    oracle, curve = oracle_checks(6000)
+    oracle, curve = oracle_checks(12_000)
     plots.plot_oracle(curve, order.out / "oracle.png")
     step = show_progress("patients sampled", 2 * order.features, _say)
     train = sample_patients(_seeds(TRAIN_SEEDS, order.features), variety=HOSPITAL, progress=step)

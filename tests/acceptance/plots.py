@@ -16,6 +16,7 @@ from lymphoma.simulation.feature_table import FeatureTable
 from lymphoma.simulation.outcomes import OutcomeTable
 from lymphoma.simulation.sites import ORGANS
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 from sklearn.metrics import roc_curve
 
 from tests.acceptance.concordance import Concordance
@@ -164,6 +165,7 @@ def plot_sampler(images: FeatureTable, sampled: FeatureTable, path: Path) -> Non
                 ordered = np.sort(values[np.isfinite(values)])
                 axis.plot(ordered, np.linspace(0, 1, len(ordered)), color=colour, lw=2, label=name)
             axis.set(xlabel=label, xscale="log" if log else "linear")
+            axis.xaxis.set_minor_formatter(NullFormatter())
         axes[0, 0].legend()
         for axis in axes[:, 0]:
             axis.set_ylabel("cumulative share")
