@@ -17,6 +17,7 @@ __all__ = ["draw_cases"]
 Image = npt.NDArray[np.floating]
 _SUV_TOP, _FUSED_TOP = 10.0, 12.0
 _HU_LOW, _HU_HIGH = -160.0, 240.0
+WIDE_MM, TALL_MM = 520.0, 1130.0
 _COLOURS = mpl.colormaps["tab20"]
 
 
@@ -29,13 +30,15 @@ def draw_cases(cases: Sequence[Case], titles: Sequence[str], path: Path) -> None
     """
     columns = ("MIP, SUV 0 to 10", "lesions on the MIP", "MIP from the left", "fused, coronal", "fused, axial")
     figure, axes = plt.subplots(
-        len(cases), 5, figsize=(15, 7.0 * len(cases)), width_ratios=(1, 1, 1, 1, 1), squeeze=False, facecolor="white"
+        len(cases), 5, figsize=(15, 6.9 * len(cases)), width_ratios=(1, 1, 1, 1, 1), squeeze=False, facecolor="white"
     )
     for row, case, title in zip(axes, cases, titles, strict=True):
         for axis, draw, column in zip(row, (_mip, _mapped, _side, _coronal, _axial), columns, strict=True):
             draw(axis, case)
             axis.set_axis_off()
             axis.set_title(column, fontsize=10)
+            axis.set_ylim(-TALL_MM / 2, TALL_MM / 2)
+            axis.set_aspect("equal")
         row[0].text(0.0, 1.07, title, transform=row[0].transAxes, fontsize=12, weight="bold")
     figure.subplots_adjust(left=0.01, right=0.99, top=0.95, bottom=0.01, wspace=0.02, hspace=0.12)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,7 +47,12 @@ def draw_cases(cases: Sequence[Case], titles: Sequence[str], path: Path) -> None
 
 
 def _show(axis: Axes, image: Image, across_mm: float, up_mm: float, **how: object) -> None:
-    axis.imshow(image, origin="lower", aspect=up_mm / across_mm, interpolation="bilinear", **how)
+    """The image in mm about its middle, so that all views of a row share one scale."""
+    rows, columns = image.shape[:2]
+    half_across, half_up = columns * across_mm / 2, rows * up_mm / 2
+    how = {"origin": "lower", "interpolation": "bilinear", **how}
+    axis.imshow(image, extent=(-half_across, half_across, -half_up, half_up), **how)
+    axis.set_xlim(-WIDE_MM / 2, WIDE_MM / 2)
 
 
 def _mip(axis: Axes, case: Case) -> None:
@@ -64,7 +72,7 @@ def _mapped(axis: Axes, case: Case) -> None:
     if case.lesions is not None:
         labels = case.lesions.array.max(axis=1)
         picture[labels > 0] = _COLOURS((labels[labels > 0] - 1) % 20)[:, :3]
-    axis.imshow(picture, origin="lower", aspect=z / x, interpolation="nearest")
+    _show(axis, picture, x, z, interpolation="nearest")
 
 
 def _place(case: Case) -> tuple[int, int]:
@@ -82,7 +90,7 @@ def _fused(axis: Axes, hu: Image, suv: Image, across_mm: float, up_mm: float, *,
     heat = np.clip(suv / _FUSED_TOP, 0, 1)
     weight = np.clip(heat * 2.2, 0, 0.85)[..., None]
     picture = grey * (1 - weight) + mpl.colormaps["hot"](heat)[..., :3] * weight
-    axis.imshow(picture, origin="upper" if upside_down else "lower", aspect=up_mm / across_mm, interpolation="bilinear")
+    _show(axis, picture[::-1] if upside_down else picture, across_mm, up_mm)
 
 
 def _coronal(axis: Axes, case: Case) -> None:

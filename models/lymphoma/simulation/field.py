@@ -6,9 +6,9 @@ import numpy as np
 
 from lymphoma.simulation.anatomy import Grid
 from lymphoma.simulation.frame import DIAPHRAGM_MM, VERTEX_MM, stretch_of
+from lymphoma.simulation.lesion_places import first_place
 from lymphoma.simulation.plan import PatientPlan
 from lymphoma.simulation.protocol import Protocol
-from lymphoma.simulation.stations import PLACES
 
 __all__ = ["ct_grid", "pet_grid", "slab_protocol"]
 
@@ -29,18 +29,14 @@ def ct_grid(plan: PatientPlan, protocol: Protocol) -> Grid:
 def slab_protocol(plan: PatientPlan, *, extent_mm: float = 100.0, spacing_mm: float = 4.0) -> Protocol:
     """A short field of view with its middle at the planned place of the largest lesion, the CT on the PET's grid.
 
-    Where the lesion at last lies may differ by some mm. Without lesions the diaphragm is in the middle.
+    The lesion mostly ends within 2 cm of it. Without lesions the diaphragm is in the middle.
 
     Args:
         extent_mm: length in z. spacing_mm: edge of the cubic voxels; the matrix is 512 mm wide.
     """
     centre = None
     if plan.disease.lesions:
-        largest = max(plan.disease.lesions, key=lambda lesion: lesion.volume_ml)
-        anchors = PLACES[largest.station].anchors
-        x, y, z = anchors[largest.anchor % len(anchors)]
-        point = stretch_of(plan, breath_mm=0.0).patient_point((largest.side * x, y, z))
-        centre = round(float(point[2]), 1)
+        centre = round(first_place(plan, 0)[2], 1)
     return Protocol(
         pet_spacing_mm=(spacing_mm, spacing_mm, spacing_mm),
         pet_matrix=round(_SLAB_MATRIX * 4.0 / spacing_mm),
