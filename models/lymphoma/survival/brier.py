@@ -9,12 +9,14 @@ import numpy.typing as npt
 
 from lymphoma.survival.curves import kaplan_meier
 from lymphoma.survival.follow_up import Floats, FollowUp
-from lymphoma.survival.ipcw import horizon_weights
+from lymphoma.survival.ipcw import CensoringLimit, horizon_weights, uncensored_probability
 
 __all__ = ["brier", "brier_contributions", "brier_of_resamples", "integrated_brier", "null_survival"]
 
 
-def brier_contributions(train: FollowUp, test: FollowUp, survival: npt.ArrayLike, months: npt.ArrayLike) -> Floats:
+def brier_contributions(
+    train: FollowUp, test: FollowUp, survival: npt.ArrayLike, months: npt.ArrayLike, limit: CensoringLimit = "at"
+) -> Floats:
     """What each patient adds to the mean, (n, T); the mean over patients is the Brier score.
 
     Args:
@@ -27,16 +29,19 @@ def brier_contributions(train: FollowUp, test: FollowUp, survival: npt.ArrayLike
     predicted = np.asarray(survival, dtype=np.float64)
     if predicted.shape != (test.n, times.size):
         raise ValueError("one prediction per patient and time is needed")
-    out = np.zeros(predicted.shape)
-    for index, time in enumerate(times):
-        weights, s = horizon_weights(train, test, float(time)), predicted[:, index]
-        out[:, index] = s**2 * weights.case + (1 - s) ** 2 * weights.control
+    # Weights of events do not depend on the horizon: one fit of the censoring distribution serves all times.
+    case = horizon_weights(train, test, float(times.max()), limit).case
+    remaining = uncensored_probability(train, times)
+    failed, alive = test.months[:, None] <= times, test.months[:, None] > times
+    out: Floats = predicted**2 * case[:, None] * failed + (1 - predicted) ** 2 * alive / remaining
     return out
 
 
-def brier(train: FollowUp, test: FollowUp, survival: npt.ArrayLike, months: npt.ArrayLike) -> Floats:
+def brier(
+    train: FollowUp, test: FollowUp, survival: npt.ArrayLike, months: npt.ArrayLike, limit: CensoringLimit = "at"
+) -> Floats:
     """Brier score at times (T,), shape (T,)."""
-    score: Floats = brier_contributions(train, test, survival, months).mean(axis=0)
+    score: Floats = brier_contributions(train, test, survival, months, limit).mean(axis=0)
     return score
 
 

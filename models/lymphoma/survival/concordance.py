@@ -14,7 +14,7 @@ from scipy.stats import norm
 
 from lymphoma.errors import NotComputable
 from lymphoma.survival.follow_up import Floats, FollowUp
-from lymphoma.survival.ipcw import event_weights
+from lymphoma.survival.ipcw import CensoringLimit, event_weights
 from lymphoma.survival.pairs import count_pairs
 
 __all__ = ["KangTest", "harrell", "harrell_of_resamples", "kang", "uno", "uno_of_resamples"]
@@ -50,10 +50,16 @@ def harrell(follow_up: FollowUp, risk: npt.ArrayLike) -> float:
     return _single(harrell_of_resamples(follow_up, np.asarray(risk, dtype=np.float64)[:, None]), follow_up)
 
 
-def uno(train: FollowUp, test: FollowUp, risk: npt.ArrayLike, tau_months: float | None = None) -> float:
+def uno(
+    train: FollowUp,
+    test: FollowUp,
+    risk: npt.ArrayLike,
+    tau_months: float | None = None,
+    limit: CensoringLimit = "at",
+) -> float:
     """Uno's C of a risk (n,) of ``test``; censoring from ``train``, events from ``tau_months`` on left out."""
     column = np.asarray(risk, dtype=np.float64)[:, None]
-    return _single(uno_of_resamples(train, test, column, tau_months), test)
+    return _single(uno_of_resamples(train, test, column, tau_months, limit), test)
 
 
 def harrell_of_resamples(follow_up: FollowUp, risks: Floats) -> Callable[[Floats], Floats]:
@@ -67,10 +73,14 @@ def harrell_of_resamples(follow_up: FollowUp, risks: Floats) -> Callable[[Floats
 
 
 def uno_of_resamples(
-    train: FollowUp, test: FollowUp, risks: Floats, tau_months: float | None = None
+    train: FollowUp,
+    test: FollowUp,
+    risks: Floats,
+    tau_months: float | None = None,
+    limit: CensoringLimit = "at",
 ) -> Callable[[Floats], Floats]:
     """As :func:`harrell_of_resamples`; the censoring distribution of ``train`` is kept fixed over resamples."""
-    earlier = np.square(event_weights(train, test, tau_months))
+    earlier = np.square(event_weights(train, test, tau_months, limit))
 
     def statistic(counts: Floats) -> Floats:
         columns = [count_pairs(test, risks[:, one], counts, earlier).concordance for one in range(risks.shape[1])]

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 from lifelines import CoxPHFitter
 from lifelines.exceptions import ConvergenceError, ConvergenceWarning
+from scipy.linalg import LinAlgWarning
 from scipy.stats import chi2, norm
 
 from lymphoma.errors import NotComputable
@@ -185,11 +186,14 @@ def _lifelines(x: Floats, follow_up: FollowUp) -> CoxPHFitter:
     table = pd.DataFrame(x, columns=[f"x{index}" for index in range(x.shape[1])])
     table["months"], table["event"] = follow_up.months, follow_up.event
     fitter = CoxPHFitter()
+    # Both limits are tighter than lifelines' own: its first stop leaves coefficients 1e-6 off the maximum.
+    limits = {"precision": 1e-12, "r_precision": 1e-13}
     with warnings.catch_warnings():
         # A likelihood without a maximum is only warned of there; its coefficients mean nothing.
         warnings.simplefilter("error", ConvergenceWarning)
+        warnings.simplefilter("error", LinAlgWarning)
         try:
-            fitter.fit(table, "months", "event", fit_options={"precision": 1e-9})
-        except (ConvergenceError, ConvergenceWarning, np.linalg.LinAlgError) as error:
+            fitter.fit(table, "months", "event", fit_options=limits)
+        except (ConvergenceError, ConvergenceWarning, np.linalg.LinAlgError, LinAlgWarning) as error:
             raise NotComputable("COX_NOT_FITTED", "the partial likelihood has no single maximum") from error
     return fitter

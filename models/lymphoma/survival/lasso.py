@@ -6,6 +6,7 @@ all patients less that of those kept (Verweij, Stat Med 1993;12:2305), and the p
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -64,8 +65,9 @@ def fit_lasso(
     """Fits the path and chooses the penalty by inner cross-validation.
 
     Args:
-        covariates: (n, p), p may exceed n. penalties: length of the path, from the least that selects nothing down to
-            ``least_ratio`` times it.
+        covariates: (n, p), p may exceed n.
+        penalties: longest path, from the least penalty that selects nothing down to ``least_ratio`` times it; it
+            ends earlier where a smaller penalty no longer fits better.
 
     Raises:
         NotComputable: ``TOO_FEW_EVENTS`` with fewer events than folds, ``COX_NOT_FITTED``.
@@ -118,10 +120,13 @@ def _path(z: Floats, follow_up: FollowUp, lambdas: Floats | None, count: int, ra
     fitter = CoxnetSurvivalAnalysis(
         alphas=lambdas, n_alphas=count, alpha_min_ratio=ratio or 0.01, l1_ratio=1.0, tol=1e-9, max_iter=1_000_000
     )
-    try:
-        fitter.fit(z, follow_up.structured())
-    except (ValueError, ArithmeticError) as error:
-        raise NotComputable("COX_NOT_FITTED", "the penalised likelihood cannot be fitted") from error
+    with warnings.catch_warnings():
+        # It warns where a penalty selects nothing, which is an answer; the path begins there.
+        warnings.filterwarnings("ignore", "all coefficients are zero", UserWarning)
+        try:
+            fitter.fit(z, follow_up.structured())
+        except (ValueError, ArithmeticError) as error:
+            raise NotComputable("COX_NOT_FITTED", "the penalised likelihood cannot be fitted") from error
     coefficients = np.asarray(fitter.coef_, dtype=np.float64)
     if lambdas is not None and coefficients.shape[1] < lambdas.size:
         missing = lambdas.size - coefficients.shape[1]

@@ -2,7 +2,8 @@
 
 The algorithm of Harrell's rms (science.md section 5): each covariate's contribution runs over its axis from a least to
 a most; the widest run is 100 points. LP = intercept + total / scale, S(t) = S0(t)^exp(LP). A protective covariate runs
-from right to left by itself.
+from right to left by itself. The axis of total points reaches the sum of all axes, so that it holds every patient that
+the axes hold; rms ends it near the highest training patient.
 """
 
 from __future__ import annotations

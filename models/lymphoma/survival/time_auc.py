@@ -1,8 +1,8 @@
 """Area under the ROC curve at a horizon: cumulative/dynamic, and the naive one of the papers.
 
-Cumulative/dynamic (Uno 2007, Hung 2010; scikit-survival): cases failed by the horizon, controls live beyond it,
-weights for those censored before. Naive, "as published": those censored before the horizon are left out, which is a
-different quantity and is named so wherever it is shown (science.md section 5).
+Cumulative/dynamic (Uno, JASA 2007;102:527; Hung, Can J Stat 2010;38:8): cases failed by the horizon, controls live
+beyond it, weights for those censored before. Naive, "as published": those censored before the horizon are left out,
+which is a different quantity and is named so wherever it is shown (science.md section 5).
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
-from sksurv.metrics import cumulative_dynamic_auc
 
 from lymphoma.errors import NotComputable
 from lymphoma.survival.follow_up import Bools, Floats, FollowUp
-from lymphoma.survival.ipcw import horizon_weights
+from lymphoma.survival.ipcw import CensoringLimit, horizon_weights
 
 __all__ = ["NaiveLabels", "auc_of_resamples", "cumulative_auc", "naive_auc", "naive_labels"]
 
@@ -53,11 +52,14 @@ def naive_auc(follow_up: FollowUp, risk: npt.ArrayLike, months: float) -> float:
     return float(roc_auc_score(event, np.asarray(risk, dtype=np.float64)[labels.known]))
 
 
-def cumulative_auc(train: FollowUp, test: FollowUp, risk: npt.ArrayLike, months: npt.ArrayLike) -> Floats:
+def cumulative_auc(
+    train: FollowUp, test: FollowUp, risk: npt.ArrayLike, months: npt.ArrayLike, limit: CensoringLimit = "at"
+) -> Floats:
     """Cumulative/dynamic AUC at times (T,), shape (T,).
 
     Args:
         train: whose censoring distribution is used. risk: (n,) of ``test``, or (n, T) with a column per time.
+        limit: of the censoring distribution at an event.
 
     Raises:
         NotComputable: ``HORIZON_BEYOND_FOLLOW_UP``, ``ONE_CLASS`` without a case or a control at a time.
@@ -66,16 +68,11 @@ def cumulative_auc(train: FollowUp, test: FollowUp, risk: npt.ArrayLike, months:
     scores = np.asarray(risk, dtype=np.float64)
     found = np.zeros(times.size)
     for index, time in enumerate(times):
-        if not (test.event & (test.months <= time)).any() or not (test.months > time).any():
-            raise NotComputable("ONE_CLASS", "at the horizon there is no case or no control")
-        # Later events are controls and need no weight; unclosed, their times may lie beyond the training cohort's.
-        seen = FollowUp(test.months, test.event & (test.months <= time))
         column = scores if scores.ndim == 1 else scores[:, index]
-        try:
-            value, _ = cumulative_dynamic_auc(train.structured(), seen.structured(), column, [time], tied_tol=0)
-        except ValueError as error:
-            raise NotComputable("HORIZON_BEYOND_FOLLOW_UP", "the training cohort was not followed so far") from error
-        found[index] = value[0]
+        weights = horizon_weights(train, test, float(time), limit)
+        if not weights.case.any() or not weights.control.any():
+            raise NotComputable("ONE_CLASS", "at the horizon there is no case or no control")
+        found[index] = _weighted_auc(column, weights.case[:, None], weights.control[:, None])[0]
     return found
 
 
