@@ -32,43 +32,43 @@ def simulated(n: int, seed: int, censored: bool = True) -> tuple[FollowUp, Float
 
 
 def test_the_truth_is_calibrated() -> None:
-    follow, lp, survival = simulated(4000, 1)
+    follow, lp, survival = simulated(1500, 1)
     groups = calibration_groups(follow, survival, HORIZON)
     assert len(groups) == 5
-    assert sum(group.n for group in groups) == 4000
+    assert sum(group.n for group in groups) == 1500
     assert [g.predicted for g in groups] == sorted(g.predicted for g in groups)
     # Four standard errors of each group.
     assert all(abs(g.predicted - g.observed) < 4 * np.sqrt(g.variance) for g in groups)
     assert all(g.lower < g.observed < g.upper for g in groups)
     slope = calibration_slope(follow, lp)
     assert abs(slope.coefficient - 1) < 4 * slope.standard_error
-    assert calibration_curve(follow, survival, HORIZON).ici < 0.02  # known to about .008 at this size
+    assert calibration_curve(follow, survival, HORIZON).ici < 0.03  # known to about .013 at this size
     assert greenwood_nam_dagostino(follow, survival, HORIZON).p > 1e-3
 
 
 def test_too_sure_a_model_is_found_out() -> None:
-    follow, lp, _ = simulated(4000, 2)
+    follow, lp, _ = simulated(1500, 2)
     survival = np.exp(-HORIZON / 40 * np.exp(2 * lp))
     slope = calibration_slope(follow, 2 * lp)
     assert slope.coefficient == pytest.approx(0.5, abs=4 * slope.standard_error)
     curve = calibration_curve(follow, survival, HORIZON)
     # The truth is known here: the mean gap of the two risks.
     truth = np.abs(np.exp(-HORIZON / 40 * np.exp(lp)) - survival).mean()
-    assert curve.ici == pytest.approx(truth, abs=0.02)
+    assert curve.ici == pytest.approx(truth, abs=0.03)
     assert curve.e50 < curve.e90
     assert greenwood_nam_dagostino(follow, survival, HORIZON).p < 1e-6
 
 
 def test_greenwood_nam_dagostino_keeps_its_level_where_hosmer_lemeshow_does_not() -> None:
-    # 30 right models, not fitted here: at 5 %, 1.5 +- 1.2 rejections; up to 6 is less than four standard deviations.
+    # 20 right models, not fitted here: at 5 %, 1 +- 1 rejections; up to 4 is three standard deviations.
     gnd, published = 0, 0
-    for seed in range(30):
+    for seed in range(20):
         follow, _, survival = simulated(600, 100 + seed)
         gnd += greenwood_nam_dagostino(follow, survival, HORIZON, groups=5, fitted_here=False).p < 0.05
         published += hosmer_lemeshow_as_published(follow, survival, HORIZON, groups=5).p < 0.05
-    assert gnd <= 6
+    assert gnd <= 4
     # Leaving out those censored before the horizon leaves too many events: it rejects right models.
-    assert published > 10
+    assert published > 5
 
 
 def test_hosmer_lemeshow_by_hand() -> None:
