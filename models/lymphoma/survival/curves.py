@@ -1,4 +1,4 @@
-"""Kaplan-Meier curves, log-rank tests and the length of follow-up (lifelines)."""
+"""Kaplan-Meier curves, log-rank tests and the length of follow-up (scikit-survival, lifelines)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from lifelines import KaplanMeierFitter
 from lifelines.statistics import multivariate_logrank_test
+from sksurv.nonparametric import kaplan_meier_estimator
 
 from lymphoma.errors import NotComputable
 from lymphoma.survival.follow_up import Floats, FollowUp, Ints
@@ -117,16 +117,19 @@ class LogRank:
 
 def kaplan_meier(follow_up: FollowUp, level: float = 0.95) -> KaplanMeier:
     """The curve of a cohort."""
-    fitter = KaplanMeierFitter(alpha=1 - level).fit(follow_up.months, follow_up.event)
-    table, bounds = fitter.event_table, fitter.confidence_interval_.to_numpy()
+    times, group = np.unique(follow_up.months, return_inverse=True)
+    left = np.bincount(group)
+    events = np.bincount(group, weights=follow_up.event).astype(np.int64)
+    found = kaplan_meier_estimator(follow_up.event, follow_up.months, conf_level=level, conf_type="log-log")
+    _, survival, (lower, upper) = found
     return KaplanMeier(
-        table.index.to_numpy(np.float64),
-        fitter.survival_function_.to_numpy(np.float64)[:, 0],
-        bounds[:, 0],
-        bounds[:, 1],
-        table["at_risk"].to_numpy(np.int64),
-        table["removed"].to_numpy(np.int64),
-        table["observed"].to_numpy(np.int64),
+        np.concatenate([[0.0], times]),
+        np.concatenate([[1.0], survival]),
+        np.concatenate([[1.0], lower]),
+        np.concatenate([[1.0], upper]),
+        np.concatenate([[follow_up.n], np.cumsum(left[::-1])[::-1]]),
+        np.concatenate([[0], left]),
+        np.concatenate([[0], events]),
         level,
     )
 
