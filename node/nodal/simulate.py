@@ -16,21 +16,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 from lymphoma.simulation import (
     GENERATOR,
     HOSPITAL,
     PLAIN,
     TRAINING,
     Protocol,
-    VirtualPatient,
     build_patient,
     draw_patient,
 )
-from lymphoma.simulation.cohort import case_of, subject_of, virtual_id
+from lymphoma.simulation.cohort import features_of, virtual_id
 from lymphoma.simulation.feature_table import FeatureTable, stack_features
-from lymphoma.simulation.features import BodySize, PatientFeatures, measure_features
-from lymphoma.simulation.outcomes import HORIZONS_MONTHS, OutcomeTable, draw_outcomes, outcome_model, true_risks
+from lymphoma.simulation.features import PatientFeatures
+from lymphoma.simulation.outcomes import (
+    HORIZONS_MONTHS,
+    OutcomeTable,
+    TrueRisk,
+    draw_outcomes,
+    outcome_model,
+    true_risks,
+)
+from lymphoma.simulation.protocol import TRAINING_GRID
 from lymphoma.simulation.risk import MODES, true_eta
 from lymphoma.simulation.sampler import sample_patients
 from lymphoma.simulation.sets import SETS
@@ -41,13 +47,11 @@ from nodal.cohort.table import Row, write_table
 from nodal.dicom.write import write_study
 from nodal.errors import WrongUsage
 
-__all__ = ["TRAINING_GRID", "Images", "MadePatient", "Mechanism", "Order", "order_of_set", "simulate"]
+__all__ = ["Images", "MadePatient", "Mechanism", "Order", "order_of_set", "simulate"]
 
 Progress = Callable[[int, int], None]
 Images = Literal["dicom", "nifti", "none"]
 _VARIETIES = {variety.name: variety for variety in (PLAIN, HOSPITAL, TRAINING)}
-TRAINING_GRID = Protocol(pet_matrix=128, ct_on_pet_grid=True)
-"""The grid of patients for training: 4 mm, 512 mm across, the CT on the PET's own voxels."""
 
 
 @dataclass(frozen=True)
@@ -186,15 +190,7 @@ def _make(order: Order, seed: int) -> MadePatient:
     else:
         written = write_study(patient, studies)
         study, reference = written.dicom, written.lesions
-    return MadePatient(seed, virtual_id(seed), study, reference, _true_features(patient))
-
-
-def _true_features(patient: VirtualPatient) -> PatientFeatures:
-    """Features of the truth: the PET before noise, within the true lesion map."""
-    person = patient.plan.person
-    case = case_of(patient, subject_of(patient.plan), noise_free=True)
-    stations = {lesion.number: lesion.station for lesion in patient.lesions}
-    return measure_features(case, size=BodySize(person.weight_kg, person.height_m), stations=stations)
+    return MadePatient(seed, virtual_id(seed), study, reference, features_of(patient, noise_free=True))
 
 
 def _write_tables(order: Order, table: FeatureTable, made: Sequence[MadePatient]) -> None:
@@ -208,14 +204,17 @@ def _write_tables(order: Order, table: FeatureTable, made: Sequence[MadePatient]
     note = f"Virtual patients of generator {GENERATOR}, {order.variety} scans, {seeds}; {risk}."
     About(order.out.resolve().name, virtual=True, note=note).write(order.out)
     table.save(order.out / "truth.npz")
+    _write_truth(order, table.patient_ids, true_risks(model, eta, mechanism.mode, mechanism.sigma))
+
+
+def _write_truth(order: Order, patient_ids: Sequence[str], risks: Sequence[TrueRisk]) -> None:
+    survival = [f"{endpoint}_{months}m" for endpoint in ("pfs", "os") for months in HORIZONS_MONTHS]
     with (order.out / "truth.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        survival = [f"{endpoint}_{months}m" for endpoint in ("pfs", "os") for months in HORIZONS_MONTHS]
         writer.writerow(("patient_id", "seed", "generator", "mode", "sigma", "draw", "eta", *survival))
-        risks = true_risks(model, eta, mechanism.mode, mechanism.sigma)
-        for seed, name, risk in zip(order.seeds, table.patient_ids, risks, strict=True):
+        for seed, name, risk in zip(order.seeds, patient_ids, risks, strict=True):
             chances = (f"{chance:.6f}" for chance in (*risk.pfs, *risk.os))
-            head = (name, seed, GENERATOR, risk.mode, f"{risk.sigma:g}", mechanism.draw, f"{risk.eta:.6f}")
+            head = (name, seed, GENERATOR, risk.mode, f"{risk.sigma:g}", order.mechanism.draw, f"{risk.eta:.6f}")
             writer.writerow((*head, *chances))
 
 
@@ -227,7 +226,7 @@ def _rows(order: Order, table: FeatureTable, outcomes: OutcomeTable, made: Seque
             patient_id=name,
             study=made[index].study.relative_to(order.out).as_posix() if made else "",
             references=(made[index].reference.relative_to(order.out).as_posix(),) if made else (),
-            no_lesion=bool(np.diff(table.starts)[index] == 0),
+            no_lesion=bool(table.counts[index] == 0),
             centre="virtual",
             clinical=clinical,
             pfs=pfs,

@@ -12,16 +12,18 @@ from __future__ import annotations
 import argparse
 import sys
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import lymphoma.simulation
 from lymphoma.simulation import HOSPITAL, Protocol, Variety
+from lymphoma.simulation.protocol import TRAINING_GRID
 from lymphoma.simulation.risk import dump_standards, fit_mechanisms
 from lymphoma.simulation.sampler import sample_patients
 from lymphoma.simulation.sampler_fit import MeasuredPatient, fit_sampler
 from lymphoma.simulation.sampler_model import FeatureSampler
 
-from tests.acceptance.images import TRAINING_GRID, build_each, show_progress
+from tests.acceptance.images import build_each, show_progress
 
 FIT_SEEDS, POPULATION_SEEDS = 5_000_000, 5_100_000
 DATA = Path(lymphoma.simulation.__file__).parent / "data"
@@ -92,8 +94,7 @@ def main() -> None:
 
 def grid_of(edge_mm: float) -> Protocol:
     """The training grid in cubes of another edge."""
-    matrix, edges = round(168 * 4.0 / edge_mm), (edge_mm, edge_mm, edge_mm)
-    return Protocol(pet_spacing_mm=edges, pet_matrix=matrix, ct_spacing_mm=edges, ct_matrix=matrix)
+    return replace(TRAINING_GRID, pet_matrix=round(128 * 4.0 / edge_mm), pet_spacing_mm=(edge_mm, edge_mm, edge_mm))
 
 
 if __name__ == "__main__":

@@ -4,34 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 from lymphoma.simulation import PLAIN, LesionTruth, Protocol, Variety, VirtualPatient, build_patient, draw_patient
-from lymphoma.simulation.cohort import case_of, virtual_id
-from lymphoma.simulation.features import BodySize, PatientFeatures, measure_features
+from lymphoma.simulation.cohort import features_of
 from lymphoma.simulation.plan import PatientPlan
+from lymphoma.simulation.protocol import TRAINING_GRID
 from lymphoma.simulation.sampler_fit import MeasuredPatient
-from lymphoma.training.case import Subject
 
-__all__ = ["TRAINING_GRID", "build_each", "measure_patient", "show_progress"]
-
-TRAINING_GRID = Protocol(ct_spacing_mm=(4.0, 4.0, 4.0), ct_matrix=168)
-"""PET and CT in voxels of 4 mm, the grid on which features are measured."""
-
-
-def measure_patient(patient: VirtualPatient, *, noise_free: bool = False) -> PatientFeatures:
-    """Features with the true lesion map.
-
-    Args:
-        noise_free: from the PET before noise.
-    """
-    plan = patient.plan
-    case = case_of(patient, Subject(virtual_id(plan.seed), "virtual", plan.clinical, None, None, ""))
-    if noise_free:
-        case = replace(case, suv=patient.pet_noise_free)
-    stations = {truth.number: truth.station for truth in patient.lesions}
-    return measure_features(case, size=BodySize(plan.person.weight_kg, plan.person.height_m), stations=stations)
+__all__ = ["build_each", "show_progress"]
 
 
 def build_each(
@@ -41,7 +22,7 @@ def build_each(
     for seed in seeds:
         plan: PatientPlan = draw_patient(seed, variety=variety)
         patient = build_patient(plan, protocol)
-        measured, true = measure_patient(patient), measure_patient(patient, noise_free=True)
+        measured, true = features_of(patient), features_of(patient, noise_free=True)
         yield patient, MeasuredPatient(plan, _in_map(patient), measured, true)
 
 

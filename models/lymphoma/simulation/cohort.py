@@ -11,12 +11,13 @@ import numpy as np
 
 from lymphoma.anatomy.organs import Anatomy
 from lymphoma.imaging.resample import resample_like
+from lymphoma.simulation.features import BodySize, PatientFeatures, measure_features
 from lymphoma.simulation.patient import Protocol, VirtualPatient, build_patient
 from lymphoma.simulation.plan import GENERATOR, PatientPlan, draw_patient
 from lymphoma.simulation.scan import TRAINING, Variety
 from lymphoma.training.case import Case, Subject
 
-__all__ = ["VirtualCohort", "case_of", "subject_of", "virtual_id"]
+__all__ = ["VirtualCohort", "case_of", "features_of", "subject_of", "virtual_id"]
 
 
 def virtual_id(seed: int) -> str:
@@ -37,6 +38,18 @@ def case_of(patient: VirtualPatient, subject: Subject, *, noise_free: bool = Fal
     on_pet = ct if ct.same_grid(suv) else resample_like(ct, suv, fill=-1024, interpolation="linear")
     anatomy = Anatomy("given", patient.organs, patient.names)
     return Case(subject, suv, on_pet, patient.lesion_map, anatomy)
+
+
+def features_of(patient: VirtualPatient, *, noise_free: bool = False) -> PatientFeatures:
+    """Features within the true lesion map.
+
+    Args:
+        noise_free: from the PET before noise: the truth that a risk follows from.
+    """
+    person = patient.plan.person
+    case = case_of(patient, subject_of(patient.plan), noise_free=noise_free)
+    stations = {lesion.number: lesion.station for lesion in patient.lesions}
+    return measure_features(case, size=BodySize(person.weight_kg, person.height_m), stations=stations)
 
 
 @dataclass(frozen=True)

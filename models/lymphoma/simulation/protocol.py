@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Protocol"]
+__all__ = ["TRAINING_GRID", "Protocol"]
 
 
 @dataclass(frozen=True)
@@ -28,3 +28,7 @@ class Protocol:
     axial_extent_mm: float | None = None
     axial_centre_mm: float | None = None
     ct_on_pet_grid: bool = False
+
+
+TRAINING_GRID = Protocol(pet_matrix=128, ct_on_pet_grid=True)
+"""The grid of patients for training: 4 mm, 512 mm across, the CT on the PET's own voxels."""
