@@ -71,7 +71,8 @@ def test_predicted_survival_with_interval(key: str, load: Load) -> None:
     chosen = cohort.matrix[patients()]
     found = fitted(load).estimate(chosen, months(r["times"]))
     for name in ("survival", "lower", "upper"):
-        np.testing.assert_allclose(getattr(found, name), r["cox"][name], atol=CLOSE)
+        # Tighter than asked: Efron's part in the variance of the baseline is worth less than 1e-4.
+        np.testing.assert_allclose(getattr(found, name), r["cox"][name], atol=1e-7)
     breslow = fitted(load, "breslow").survival(chosen, months(r["times"]))
     np.testing.assert_allclose(breslow, r["cox"]["breslow_baseline_survival"], atol=CLOSE)
     # The two baselines are different things: on lung by more than the tolerance of this comparison.

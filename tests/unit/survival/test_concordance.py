@@ -114,6 +114,7 @@ def test_bootstrap_is_reproducible_and_reports() -> None:
     assert said == [(250, 300), (300, 300)]
     assert draws.shape == (300, 2)
     np.testing.assert_array_equal(bootstrap(80, statistic, resamples=260, seed=5), draws[:260])
+    assert (draws[250:] != draws[:50]).any()  # a block is not the one before
     assert (bootstrap(80, statistic, resamples=300, seed=6) != draws).any()
     first = interval(harrell(follow, risks[:, 0]), draws[:, 0])
     assert first.lower < first.estimate < first.upper

@@ -116,6 +116,7 @@ def test_refusals(nomogram: Nomogram, model: CoxModel, values: tuple[np.ndarray,
 
 def test_few_values_are_shown_as_they_are() -> None:
     assert axis_values([Continuous("ecog")], [[0, 1, 4, 1, 0]]) == ((0.0, 1.0, 4.0),)
+    assert pretty(0.0, 30.0) == (0.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0)  # R: pretty(c(0, 30), 10)
     assert axis_values([Continuous("dose")], [np.linspace(0, 0.97, 50)])[0] == tuple(i / 10 for i in range(11))
 
 
