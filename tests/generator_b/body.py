@@ -282,9 +282,10 @@ def _paint_organs(painter: _Painter, body: Body, rng: np.random.Generator) -> No
 
 
 def _paint_bones(painter: _Painter, body: Body, rng: np.random.Generator) -> None:
-    painter.loft("skull", loft(skeleton.BRAIN).grown(7.0))
-    painter.loft("brain", loft(skeleton.BRAIN, rng, 0.01))
-    painter.loft("brain", loft(skeleton.CEREBELLUM, rng, 0.02))
+    for bone in skeleton.skull():
+        painter.loft("skull", bone)
+    for part in skeleton.BRAIN:
+        painter.loft("brain", loft(part, rng, 0.01))
     ribs = skeleton.ribs()
     near = number_of("muscles", "subcutaneous_fat", "lung*", "autochthon*")
     for (name, _), flat in zip(ribs, body.voxels_of([tube for _, tube in ribs]), strict=True):

@@ -16,6 +16,7 @@ __all__ = ["Burden", "Focus", "clinical_factors", "draw_burden"]
 
 STREAM = 20
 MOST_LESIONS = 55
+LEAST_ML = 0.7
 
 
 @dataclass(frozen=True)
@@ -49,15 +50,17 @@ def draw_burden(seed: int, lesions: int | None = None) -> Burden:
     rng = stream(seed, STREAM)
     latent = float(rng.standard_normal())
     u = float(stats.norm.cdf(0.62 * latent + np.sqrt(1 - 0.62**2) * rng.standard_normal()))
-    drawn = 1 + int(stats.nbinom.ppf(u, 0.95, 0.95 / (0.95 + 9.5)))
+    drawn = 1 + int(stats.nbinom.ppf(u, 1.15, 1.15 / (1.15 + 11.8)))
     count = min(MOST_LESIONS, drawn) if lesions is None else lesions
     if count == 0:
         return Burden(latent, ())
-    total = float(np.clip(210 * np.exp(1.3 * latent), 4.0, 3200.0))
-    sticks = rng.weibull(0.55, count) + 0.02
-    volumes = np.maximum(0.3, total * sticks / sticks.sum())
+    total = float(np.clip(225 * np.exp(1.3 * latent), 4.0, 3200.0))
+    sticks = rng.weibull(0.6, count) + 0.02
+    volumes = np.maximum(LEAST_ML, total * sticks / sticks.sum())
     level = 10.5 * float(np.exp(np.clip(rng.logistic(0, 0.26), -0.75, 1.1)))
-    suvs = np.clip(level * np.exp(rng.laplace(0, 0.2, count)), 3.0, 45.0)
+    # a small node must be hotter to be seen: the camera halves 1 mL
+    seen = 1 + 0.55 / np.cbrt(volumes) ** 2
+    suvs = np.clip(level * np.exp(rng.laplace(0, 0.2, count)) * seen, 3.0, 45.0)
     in_organ = rng.random(count) < (0.04 + 0.26 * (rng.random() < 0.35))
     weights = np.array([site.weight for site in ORGANS])
     kinds = rng.choice(len(ORGANS), size=2, p=weights / weights.sum())

@@ -21,6 +21,11 @@ __all__ = ["Disease", "grow"]
 STREAM = 25
 GROWS_ML = 12.0
 """From this volume on a node grows by invasion; below it is a lumpy star."""
+GAP_MM = 17.0
+"""Room a lesion leaves to those already there, where it finds any: what the camera smears stays two lesions."""
+TRIES = 40
+ROOM = ("torso_fat", "mediastinum", "subcutaneous_fat", "muscles", "iliopsoas_*", "autochthon_*", "pancreas", "lung_*")
+"""Tissue that a node may sit in."""
 
 RESISTANCE = (
     (("torso_fat", "mediastinum"), 1.0),
@@ -32,6 +37,8 @@ RESISTANCE = (
 """How a tissue slows growth; everything else (organs with a capsule, bone) is 14."""
 
 Box = tuple[slice, slice, slice]
+Ball = tuple[npt.NDArray[np.float64], float]
+"""Middle, mm, and radius, mm."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,9 +59,10 @@ def grow(seed: int, body: Body, burden: Burden) -> Disease:
         grain = field(stream(seed, STREAM), body.organs, 13.0)
         drift = field(stream(seed, STREAM + 1), body.organs, 32.0)
         resistance = _resistance()
-        for number, focus in enumerate(burden.foci):
+        taken: list[Ball] = []
+        for number, focus in sorted(enumerate(burden.foci), key=lambda pair: -pair[1].volume_ml):
             rng = stream(seed, STREAM * 1000 + number)
-            placed = _one(body, focus, (grain, drift), resistance, rng)
+            placed = _one(body, focus, (grain, drift), resistance, taken, rng)
             if placed is None:
                 continue
             box, part = placed
@@ -75,34 +83,62 @@ def _resistance() -> Floats:
 
 
 def _one(
-    body: Body, focus: Focus, fields: tuple[Floats, Floats], resistance: Floats, rng: np.random.Generator
+    body: Body,
+    focus: Focus,
+    fields: tuple[Floats, Floats],
+    resistance: Floats,
+    taken: list[Ball],
+    rng: np.random.Generator,
 ) -> tuple[Box, Floats] | None:
+    """One lesion as its box and share; ``taken`` gains the ball that it fills."""
     grain, _ = fields
+    grid = body.organs
+    radius = _radius_mm(focus.volume_ml)
     if focus.organ is not None:
         site = ORGANS[focus.organ]
         home = body.mask(*site.structures)
         if not home.any():
             return None
-        if site.counts_for == "bone marrow" and rng.random() < 0.35:
-            return _level_set(body.organs, home, focus, grain)
-        seat = _seat(body.organs, home, rng)
-        if site.structures == ("spleen",) and rng.random() < 0.5:
-            return _level_set(body.organs, home, focus, grain)
+        diffuse = {"bone marrow": 0.35, None: 0.5 * (site.structures == ("spleen",))}.get(site.counts_for, 0.0)
+        if rng.random() < diffuse:
+            return _level_set(grid, home, focus, grain)
+        flat = rng.choice(np.flatnonzero(home), TRIES)
+        seat = _freest(grid.points_mm(np.stack(np.unravel_index(flat, home.shape), -1)), radius, taken)
         return _star(body, seat, focus.volume_ml, rng, home if site.counts_for in ("bone marrow", "CNS") else None)
-    points = CHAINS[focus.chain or "mediastinal"].points()
-    middle = points[int(rng.integers(0, len(points)))] + rng.normal(0, 5, 3)
-    seat = body.warp.to_patient(middle[None])[0]
-    index = np.rint(body.organs.index_kji(seat)).astype(int)
-    if (index < 1).any() or (index >= np.array(body.organs.array.shape) - 1).any():
+    seats = _seats(body, CHAINS[focus.chain or "mediastinal"].points(), rng)
+    if not len(seats):
         return None
+    seat = _freest(seats, radius, taken)
     if focus.volume_ml < GROWS_ML:
         return _star(body, seat, focus.volume_ml, rng, None)
-    return _invade(body, index, focus.volume_ml, fields, resistance)
+    return _invade(body, np.rint(grid.index_kji(seat)).astype(int), focus.volume_ml, fields, resistance)
 
 
-def _seat(grid: Volume, home: npt.NDArray[np.bool_], rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    flat = np.flatnonzero(home)
-    return grid.points_mm(np.array(np.unravel_index(rng.choice(flat), home.shape)))
+def _radius_mm(volume_ml: float) -> float:
+    return float(np.cbrt(3000 * volume_ml / (4 * np.pi)))
+
+
+def _seats(body: Body, chain: npt.NDArray[np.float64], rng: np.random.Generator) -> npt.NDArray[np.float64]:
+    """Places for a node along a chain, in the order of preference: ever further off it, in tissue that can hold one."""
+    grid = body.organs
+    off = rng.normal(0, 1, (TRIES, 3)) * np.linspace(5, 13, TRIES)[:, None]
+    points = body.warp.to_patient(chain[rng.integers(0, len(chain), TRIES)] + off)
+    index = np.rint(grid.index_kji(points)).astype(int)
+    seen = ((index >= 1) & (index < np.array(grid.array.shape) - 1)).all(axis=1)
+    points, index = points[seen], index[seen]
+    soft = np.isin(grid.array[tuple(index.T)], number_of(*ROOM))
+    return np.asarray(points[soft] if soft.any() else points)
+
+
+def _freest(seats: npt.NDArray[np.float64], radius_mm: float, taken: list[Ball]) -> npt.NDArray[np.float64]:
+    """The first seat with a gap to all that is taken, or else the one with the widest; it is taken then."""
+    gaps = np.full(len(seats), np.inf)
+    for middle, reach in taken:
+        gaps = np.minimum(gaps, np.linalg.norm(seats - middle, axis=1) - reach - radius_mm)
+    free = gaps >= GAP_MM
+    seat = seats[int(np.argmax(free)) if free.any() else int(np.argmax(gaps))]
+    taken.append((seat, radius_mm))
+    return np.asarray(seat)
 
 
 def _box(grid: Volume, middle: npt.ArrayLike, reach_mm: float) -> Box:
@@ -121,7 +157,7 @@ def _star(
 ) -> tuple[Box, Floats]:
     """A body whose radius is the exponential of random spherical harmonics, up to degree 4, in large lesions 7."""
     grid = body.organs
-    r0 = (3000 * volume_ml / (4 * np.pi)) ** (1 / 3)
+    r0 = _radius_mm(volume_ml)
     stretch = np.exp(rng.normal(0, 0.18, 3))
     stretch /= np.cbrt(stretch.prod())
     box = _box(grid, grid.index_kji(seat), 2.2 * r0 + 6)
@@ -147,7 +183,7 @@ def _invade(
     grid = body.organs
     grain, drift = fields
     voxels = max(1, round(volume_ml / grid.voxel_volume_ml))
-    reach = 2.1 * (3000 * volume_ml / (4 * np.pi)) ** (1 / 3) + 10
+    reach = 2.1 * _radius_mm(volume_ml) + 10
     box = _box(grid, index, reach)
     cost = resistance[grid.array[box]] * np.exp(0.6 * grain[box] + 0.5 * drift[box])
     start = tuple(int(a - s.start) for a, s in zip(index, box, strict=True))

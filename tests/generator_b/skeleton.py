@@ -8,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.interpolate import PchipInterpolator
 
-from tests.generator_b.geometry import Loft, Section, curve, loft, patch
+from tests.generator_b.geometry import Loft, Section, curve, loft, mirrored, patch
 from tests.generator_b.outline import CHEST
 
-__all__ = ["BRAIN", "CEREBELLUM", "VERTEBRAE", "Tube", "limb_bones", "ribs", "sacrum", "sheets", "vertebrae"]
+__all__ = [
+    "BRAIN", "CEREBELLUM", "VERTEBRAE", "Tube", "limb_bones", "ribs", "sacrum", "sheets", "skull", "vertebrae",
+]  # fmt: skip
 
 Tube = npt.NDArray[np.float64]
 """Shape (n, 4): x, y, z, radius in mm."""
@@ -29,22 +31,85 @@ SPINE = PchipInterpolator(
 TOPS = np.concatenate((np.linspace(1602, 1488, 8), np.linspace(1488, 1206, 13)[1:], np.linspace(1206, 1030, 6)[1:]))
 """Upper edge of C1 .. L5, then the lower edge of L5."""
 
-BRAIN = (
-    S(1592, 0, 25, 28, 16, 28, 35),
-    S(1606, 0, 10, 51, 44, 51, 59),
-    S(1630, 0, 0, 59, 70, 59, 73),
-    S(1665, 0, 0, 62, 73, 62, 77),
-    S(1700, 0, 0, 57, 64, 57, 70),
-    S(1724, 0, 0, 42, 46, 42, 51),
-    S(1737, 0, 2, 16, 18, 16, 22),
+CEREBRUM = (
+    S(1626, 0, 8, 26, 24, 26, 34),
+    S(1633, 0, 8, 45, 52, 45, 56),
+    S(1642, 0, 8, 55, 68, 55, 66),
+    S(1653, 0, 7, 60, 78, 60, 71),
+    S(1666, 0, 7, 64.5, 83, 64.5, 74),
+    S(1678, 0, 7, 66.5, 84, 66.5, 74),
+    S(1690, 0, 7, 64.5, 81, 64.5, 72),
+    S(1702, 0, 8, 59.5, 74.5, 59.5, 65.5),
+    S(1714, 0, 8, 50.5, 64, 50.5, 56.5),
+    S(1724, 0, 8, 41, 52, 41, 46),
+    S(1731, 0, 9, 31.5, 40, 31.5, 35),
+    S(1736, 0, 9, 21.5, 27, 21.5, 24),
+    S(1739, 0, 9, 11, 14, 11, 12),
+    S(1740, 0, 9, 4, 5, 4, 5),
+)
+"""An egg: round at the vertex and both poles, widest behind the middle; the orbits' roofs and the tent cut its base."""
+
+TEMPORAL_LOBE = (
+    S(1602, 35, -8, 4, 6, 4, 8),
+    S(1605, 36, -7, 10, 15, 10, 18),
+    S(1611, 37, -6, 15, 25, 14, 32),
+    S(1620, 39, -4, 17.5, 33, 16, 44),
+    S(1632, 41, -2, 19, 37, 18, 50),
+    S(1644, 42, 0, 19.5, 36, 18, 52),
+    S(1656, 42, 2, 19, 30, 16, 48),
 )
 
 CEREBELLUM = (
-    S(1588, 0, 46, 14, 10, 14, 14),
-    S(1600, 0, 46, 40, 18, 40, 24),
-    S(1618, 0, 48, 50, 22, 50, 28),
-    S(1634, 0, 50, 40, 14, 40, 22),
+    S(1583, 0, 48, 11, 7, 11, 8),
+    S(1587, 0, 48, 25, 13, 25, 16),
+    S(1595, 0, 48, 39, 19, 39, 23),
+    S(1606, 0, 49, 48, 23, 48, 28),
+    S(1618, 0, 49, 50, 24, 50, 29),
+    S(1630, 0, 48, 45, 22, 45, 27),
+    S(1639, 0, 46, 33, 16, 33, 20),
 )
+
+BRAIN_STEM = (
+    S(1590, 0, 31, 8, 8, 8, 8),
+    S(1608, 0, 27, 11, 11, 11, 12),
+    S(1622, 0, 22, 16, 15, 16, 14),
+    S(1642, 0, 16, 17, 14, 17, 14),
+)
+
+BRAIN = (CEREBRUM, TEMPORAL_LOBE, mirrored(TEMPORAL_LOBE), CEREBELLUM, BRAIN_STEM)
+"""The parts that make up the brain; the cerebellum is the last but one."""
+
+SKULL_BASE = (
+    S(1596, 0, 8, 26, 18, 26, 22),
+    S(1608, 0, 2, 50, 42, 50, 40),
+    S(1624, 0, 0, 54, 60, 54, 48),
+    S(1636, 0, 0, 54, 70, 54, 50),
+)
+
+SKULL_MM = 6.5
+
+
+@cache
+def skull() -> tuple[Loft, ...]:
+    """The vault with the hollows for temporal lobes and cerebellum, and the base: solids in which the brain lies."""
+    return (*(loft(_swollen(part, SKULL_MM)) for part in BRAIN[:4]), loft(SKULL_BASE))
+
+
+def _swollen(sections: tuple[Section, ...], by_mm: float) -> tuple[Section, ...]:
+    """A rounded body's sections, larger by about ``by_mm`` all round, above and below as well."""
+    low, high = sections[0].z, sections[-1].z
+    tall = 1 + 2 * by_mm / (high - low)
+    left, front, right, back = (1 + by_mm / max(row[side] for row in sections) for side in range(3, 7))
+    return tuple(
+        row._replace(
+            z=(low + high) / 2 + (row.z - (low + high) / 2) * tall,
+            left=row.left * left,
+            front=row.front * front,
+            right=row.right * right,
+            back=row.back * back,
+        )
+        for row in sections
+    )
 
 
 @cache

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from tests.generator_b import skeleton, viscera
 from tests.generator_b.body import Body, number_of
@@ -66,10 +67,12 @@ def draw_uptake(seed: int, body: Body, tracer: Tracer = "fdg", treated_marrow: b
 def _brain(scene: Scene, rng: np.random.Generator) -> None:
     """Cortical ribbon with folds, deep grey matter, a fainter cerebellum."""
     body = scene.body
-    whole = loft(skeleton.BRAIN)
-    box = body.warp.box(whole.bounds)
-    place = body.organs.array[box] == number_of("brain")[0]
-    depth = body.warp.depth(whole, box)
+    brain = body.mask("brain")
+    box = ndimage.find_objects(brain.astype(np.uint8))[0]
+    place, step = brain[box], body.organs.spacing_mm[::-1]
+    # measured in space, not along the slice: under the vertex a slice runs almost along the cortex
+    inside = ndimage.distance_transform_edt(np.pad(place, 1), sampling=step)
+    depth = inside[1:-1, 1:-1, 1:-1] - step.min() / 2
     folds = field(rng, body.organs, 16.0)[box]
     ribbon = 1 / (1 + np.exp(-(13.0 - depth + 8.0 * folds) / 2.0))
     x, y, z = body.warp.x[box], body.warp.y[box], body.warp.z[box]
