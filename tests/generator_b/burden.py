@@ -50,7 +50,7 @@ def draw_burden(seed: int, lesions: int | None = None) -> Burden:
     rng = stream(seed, STREAM)
     latent = float(rng.standard_normal())
     u = float(stats.norm.cdf(0.62 * latent + np.sqrt(1 - 0.62**2) * rng.standard_normal()))
-    drawn = 1 + int(stats.nbinom.ppf(u, 1.15, 1.15 / (1.15 + 11.8)))
+    drawn = 1 + int(stats.nbinom.ppf(u, 1.25, 1.25 / (1.25 + 13.0)))
     count = min(MOST_LESIONS, drawn) if lesions is None else lesions
     if count == 0:
         return Burden(latent, ())

@@ -121,7 +121,7 @@ def _radius_mm(volume_ml: float) -> float:
 def _seats(body: Body, chain: npt.NDArray[np.float64], rng: np.random.Generator) -> npt.NDArray[np.float64]:
     """Places for a node along a chain, in the order of preference: ever further off it, in tissue that can hold one."""
     grid = body.organs
-    off = rng.normal(0, 1, (TRIES, 3)) * np.linspace(5, 13, TRIES)[:, None]
+    off = rng.normal(0, 1, (TRIES, 3)) * np.linspace(5, 19, TRIES)[:, None]
     points = body.warp.to_patient(chain[rng.integers(0, len(chain), TRIES)] + off)
     index = np.rint(grid.index_kji(points)).astype(int)
     seen = ((index >= 1) & (index < np.array(grid.array.shape) - 1)).all(axis=1)

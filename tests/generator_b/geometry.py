@@ -220,7 +220,7 @@ class Warp:
         self.grid = grid
         self.scale = scale
         self.girth = girth
-        self.head = float(scale**-0.95)
+        self.head = float(0.975 * scale**-0.95)
         places = [np.linspace(0, n * step, int(n * step / COARSE_MM) + 2) for n, step in _axes(grid)]
         self._bend_step = np.array([at[1] for at in places])
         self._bend = [np.zeros([len(at) for at in places], dtype=np.float32) for _ in range(3)]

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from lymphoma.imaging.volume import Volume
 from lymphoma.segmentation import lesions_from_contour
+from scipy import ndimage
 
 from tests import generator_b
 from tests.generator_b import PatientB, build, spoilt
 from tests.generator_b.__main__ import main
+from tests.generator_b.body import build_body, draw_person
 from tests.generator_b.burden import clinical_factors, draw_burden
 from tests.generator_b.camera import blurred, draw_camera
 from tests.generator_b.cohort import COLUMNS, write_patient, write_table
@@ -120,6 +122,33 @@ def test_organ_volumes(patients, name, least_ml, most_ml):
     volumes = [ml(p, mask_of(p, name)) for p in patients]
     assert least_ml < min(volumes)
     assert max(volumes) < most_ml
+
+
+def test_the_brain_is_an_egg_in_a_closed_skull():
+    """At 4 mm: fills its bounding boxes as rounded things do, and bone lies over the whole of its upper half."""
+    body = build_body(SEEDS[0], draw_person(SEEDS[0]), 4.0)
+    brain, skull = body.mask("brain"), body.mask("skull")
+    assert 1200 < brain.sum() * body.organs.voxel_volume_ml < 1700
+    for axis in (1, 2):
+        outline = brain.any(axis=axis)
+        top = outline[np.flatnonzero(outline.any(axis=1))[-6:]].sum(axis=1)
+        # 24 mm below the vertex of an egg 120 mm high: a width of some three quarters, 8 mm below it of under half
+        assert top[-1] < 0.6 * outline.sum(axis=1).max()
+        assert (np.diff(top) <= 0).all()
+        # an ellipse fills .79 of its box, a box 1
+        box = outline[np.ix_(outline.any(axis=1), outline.any(axis=0))]
+        assert 0.65 < box.mean() < 0.86
+    upper = np.zeros_like(brain)
+    upper[int(np.argwhere(brain)[:, 0].mean()) :] = True
+    around = ndimage.binary_dilation(brain) & ~brain & upper
+    # stair-steps of 4 mm in a shell of 6.5 mm leave no more than a few holes
+    assert skull[around].mean() > 0.97
+
+
+def test_the_lesion_map_holds_the_lesions_apart():
+    """At 8 mm, burdens of ten foci each: most are lesions of their own."""
+    counts = [int(build(seed, 8.0, lesions=10).lesion_map.array.max()) for seed in (31, 32, 33)]
+    assert np.mean(counts) > 6
 
 
 @pytest.mark.parametrize(
