@@ -59,7 +59,7 @@ def draw_burden(seed: int, lesions: int | None = None) -> Burden:
     volumes = np.maximum(LEAST_ML, total * sticks / sticks.sum())
     level = 10.5 * float(np.exp(np.clip(rng.logistic(0, 0.26), -0.75, 1.1)))
     # a small node must be hotter to be seen: the camera halves 1 mL
-    seen = 1 + 0.55 / np.cbrt(volumes) ** 2
+    seen = 1 + 0.30 / np.cbrt(volumes) ** 2
     suvs = np.clip(level * np.exp(rng.laplace(0, 0.2, count)) * seen, 3.0, 45.0)
     in_organ = rng.random(count) < (0.04 + 0.26 * (rng.random() < 0.35))
     weights = np.array([site.weight for site in ORGANS])
