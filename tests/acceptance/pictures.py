@@ -1,4 +1,7 @@
-"""Pictures of virtual patients for the docs: MIP, fused slices and lesion map, a patient a row."""
+"""Pictures of virtual patients for the docs: MIP, fused slices and lesion map, a patient a row.
+
+python -m tests.acceptance.pictures
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,14 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import numpy.typing as npt
+from lymphoma.simulation import HOSPITAL, build_patient, draw_patient
+from lymphoma.simulation.cohort import case_of, subject_of
+from lymphoma.simulation.protocol import TRAINING_GRID
 from lymphoma.training.case import Case
 from matplotlib.axes import Axes
+
+from tests.conftest import ROOT
+from tests.generator_b import build
 
 __all__ = ["draw_cases"]
 
@@ -18,6 +27,7 @@ Image = npt.NDArray[np.floating]
 _SUV_TOP, _FUSED_TOP = 10.0, 12.0
 _HU_LOW, _HU_HIGH = -160.0, 240.0
 WIDE_MM, TALL_MM = 520.0, 1130.0
+SEEDS_A, SEEDS_B = (12, 13, 33), (201, 202, 205)
 _COLOURS = mpl.colormaps["tab20"]
 
 
@@ -103,3 +113,17 @@ def _axial(axis: Axes, case: Case) -> None:
     x, y, _ = case.suv.spacing_mm
     k, _ = _place(case)
     _fused(axis, case.ct_hu.array[k], case.suv.array[k], x, y, upside_down=True)
+
+
+def main() -> None:
+    """Draws the patients of the docs."""
+    images = ROOT / "docs" / "images"
+    plans = [draw_patient(seed, variety=HOSPITAL) for seed in SEEDS_A]
+    ours = [case_of(build_patient(plan, TRAINING_GRID), subject_of(plan)) for plan in plans]
+    draw_cases(ours, [f"Generator A, seed {plan.seed}" for plan in plans], images / "generator-a.png")
+    others = [build(seed).case() for seed in SEEDS_B]
+    draw_cases(others, [f"Generator B, seed {seed}" for seed in SEEDS_B], images / "generator-b.png")
+
+
+if __name__ == "__main__":
+    main()
