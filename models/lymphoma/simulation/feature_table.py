@@ -15,7 +15,7 @@ import numpy.typing as npt
 from lymphoma.simulation.features import LesionFeatures, OrganFeatures, PatientFeatures
 from lymphoma.survival.clinical import ClinicalFactors
 
-__all__ = ["FeatureTable", "stack_features"]
+__all__ = ["FeatureTable", "join_tables", "stack_features"]
 
 Array = npt.NDArray[np.float32]
 _LESION = tuple(field.name for field in dataclasses.fields(LesionFeatures))
@@ -138,6 +138,22 @@ def stack_features(patients: Sequence[PatientFeatures]) -> FeatureTable:
         size_mm=np.array([patient.size_mm for patient in patients], dtype=np.float32),
         dmax_mm=np.array([patient.dmax_mm for patient in patients], dtype=np.float32),
         sdmax_per_m=np.array([patient.sdmax_per_m for patient in patients], dtype=np.float32),
+    )
+
+
+def join_tables(tables: Sequence[FeatureTable]) -> FeatureTable:
+    """One table of all patients, in the order of the tables; at least one."""
+    return FeatureTable(
+        patient_ids=tuple(name for table in tables for name in table.patient_ids),
+        clinical=tuple(record for table in tables for record in table.clinical),
+        starts=np.concatenate(([0], np.cumsum(np.concatenate([table.counts for table in tables])))).astype(np.int64),
+        lesions=LesionFeatures(
+            *(np.concatenate([getattr(table.lesions, name) for table in tables]) for name in _LESION)
+        ),
+        organs=OrganFeatures(*(np.concatenate([getattr(table.organs, name) for table in tables]) for name in _ORGAN)),
+        size_mm=np.concatenate([table.size_mm for table in tables]),
+        dmax_mm=np.concatenate([table.dmax_mm for table in tables]),
+        sdmax_per_m=np.concatenate([table.sdmax_per_m for table in tables]),
     )
 
 

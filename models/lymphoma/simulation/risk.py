@@ -99,6 +99,19 @@ def _site(table: FeatureTable) -> Floats:
     return total + HEAD_NECK_LOG_HAZARD_RATIO * table.clinical_column(in_head)
 
 
+def _extent_and_host(table: FeatureTable) -> Floats:
+    """Count, TMTV, and what a look at the rest of the body would tell: sex, age, uptake of marrow and spleen, and how
+    many lesions light the bone around them.
+
+    Some organs belong to one sex only and some infiltration lights a whole organ; without this, a system that never
+    sees a lesion would know a little of the worst one.
+    """
+    sex = table.clinical_column(lambda record: None if record.sex is None else float(record.sex == "F"))
+    age = table.clinical_column(lambda record: record.age_years)
+    in_bone = table.pooled(table.lesions.group == GROUPS.index("bone"), np.add, 0.0)
+    return np.column_stack((_extent(table), sex, age, *_relative_uptake(table), np.log1p(in_bone)))
+
+
 def _worst_lesion(table: FeatureTable) -> Floats:
     lesions = table.lesions
     place = np.array(WORST_PLACE)[lesions.group]
@@ -128,11 +141,16 @@ def _texture(table: FeatureTable) -> Floats:
 
 def _non_lesion(table: FeatureTable) -> Floats:
     """Mean of log uptake of spleen and vertebrae over the liver's; what is not in view is left out."""
-    uptake = {organ.name: _log_known(table.organs.suv_mean[:, row]) for row, organ in enumerate(ORGANS)}
-    pair = np.stack((uptake["spleen"], uptake["vertebrae"])) - uptake["liver"]
+    pair = _relative_uptake(table)
     seen = np.isfinite(pair)
     total = np.where(seen, pair, 0.0).sum(axis=0)
     return np.where(seen.any(axis=0), total / np.maximum(seen.sum(axis=0), 1), np.nan)
+
+
+def _relative_uptake(table: FeatureTable) -> Floats:
+    """Log uptake of spleen and vertebrae over the liver's, shape (2, P); NaN where not in view."""
+    uptake = {organ.name: _log_known(table.organs.suv_mean[:, row]) for row, organ in enumerate(ORGANS)}
+    return np.stack((uptake["spleen"], uptake["vertebrae"])) - uptake["liver"]
 
 
 def _log_known(values: npt.NDArray[np.float32]) -> Floats:
@@ -151,11 +169,11 @@ _ALL = (
     Mechanism("impi", _impi, _nothing, "linear"),
     Mechanism("dissemination", _dissemination, _nothing, "linear"),
     Mechanism("site", _site, _nothing, "linear"),
-    Mechanism("worst_lesion", _worst_lesion, _extent, "normal"),
+    Mechanism("worst_lesion", _worst_lesion, _extent_and_host, "normal"),
     Mechanism("location", _location, _looks, "normal"),
     Mechanism("burden", _burden, _nothing, "normal"),
     Mechanism("texture", _texture, _extent, "normal"),
-    Mechanism("non_lesion", _non_lesion, _nothing, "normal"),
+    Mechanism("non_lesion", _non_lesion, _extent, "normal"),
     Mechanism("null", _null, _nothing, "linear"),
     Mechanism("mixed", _mixed, _nothing, "normal"),
 )

@@ -58,9 +58,12 @@ def test_a_cohort_that_the_product_can_use(tmp_path: Path, images: Images) -> No
 
 
 def test_same_order_same_bytes_however_many_processes(tmp_path: Path) -> None:
-    simulate(_order(tmp_path / "one", "nifti"), workers=1)
-    simulate(_order(tmp_path / "two", "nifti"), workers=2)
-    assert _digests(tmp_path / "one") == _digests(tmp_path / "two")
+    one, two = tmp_path / "one" / "cohort", tmp_path / "two" / "cohort"
+    for images, seeds in (("nifti", range(40, 42)), ("none", range(1, 1101))):
+        for out, workers in ((one, 1), (two, 2)):
+            simulate(Order(seeds, out / images, images=images, protocol=TINY), workers=workers)
+    assert _digests(one) == _digests(two)
+    assert len(_digests(one)) == 19
 
 
 def test_a_redraw_changes_times_and_nothing_else(tmp_path: Path) -> None:
