@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from lymphoma.simulation import (
     GENERATOR,
@@ -26,7 +26,7 @@ from lymphoma.simulation import (
     draw_patient,
 )
 from lymphoma.simulation.cohort import features_of, virtual_id
-from lymphoma.simulation.feature_table import FeatureTable, stack_features
+from lymphoma.simulation.feature_table import FeatureTable, join_tables, stack_features
 from lymphoma.simulation.features import PatientFeatures
 from lymphoma.simulation.outcomes import (
     HORIZONS_MONTHS,
@@ -38,7 +38,7 @@ from lymphoma.simulation.outcomes import (
 )
 from lymphoma.simulation.protocol import TRAINING_GRID
 from lymphoma.simulation.risk import MODES, true_eta
-from lymphoma.simulation.sampler import sample_patients
+from lymphoma.simulation.sampler import SampledPatients, sample_patients
 from lymphoma.simulation.sets import SETS
 from lymphoma.simulation.store import save_nifti
 
@@ -49,8 +49,11 @@ from nodal.errors import WrongUsage
 
 __all__ = ["Images", "MadePatient", "Mechanism", "Order", "order_of_set", "simulate"]
 
+J = TypeVar("J")
+R = TypeVar("R")
 Progress = Callable[[int, int], None]
 Images = Literal["dicom", "nifti", "none"]
+SAMPLED_AT_ONCE = 1000
 _VARIETIES = {variety.name: variety for variety in (PLAIN, HOSPITAL, TRAINING)}
 
 
@@ -133,7 +136,7 @@ def simulate(order: Order, *, workers: int = 1, progress: Progress | None = None
     """Makes the patients and the tables, in order of seed; the same order gives the same bytes.
 
     Args:
-        workers: processes; 1 works in this one, as feature vectors always do.
+        workers: processes; 1 works in this one.
         progress: called with (patients done, patients in all) at the start and after each.
 
     Returns:
@@ -144,14 +147,10 @@ def simulate(order: Order, *, workers: int = 1, progress: Progress | None = None
     told = progress or (lambda done, of: None)
     told(0, total)
     if order.images == "none":
-        sampled = sample_patients(
-            order.seeds, variety=_VARIETIES[order.variety], progress=lambda done: told(done, total)
-        )
-        sampled.measured.save(order.out / "features.npz")
-        _write_tables(order, sampled.true, ())
+        _sample_all(order, workers, told)
         return ()
     done: dict[int, MadePatient] = {}
-    for patient in _make_all(order, min(workers, total)):
+    for patient in _work(_make, order, list(order.seeds), workers):
         done[patient.seed] = patient
         told(len(done), total)
     made = tuple(done[seed] for seed in order.seeds)
@@ -159,15 +158,32 @@ def simulate(order: Order, *, workers: int = 1, progress: Progress | None = None
     return made
 
 
-def _make_all(order: Order, workers: int) -> Iterator[MadePatient]:
-    """The patients as they are done; a process that dies is an error, never a patient less."""
+def _work(make: Callable[[Order, J], R], order: Order, jobs: Sequence[J], workers: int) -> Iterator[R]:
+    """Results as they are done; a process that dies is an error, never a result less."""
+    workers = min(workers, len(jobs))
     if workers <= 1:
-        yield from (_make(order, seed) for seed in order.seeds)
+        yield from (make(order, job) for job in jobs)
         return
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_one_thread) as pool:
-        for ready in as_completed([pool.submit(_make, order, seed) for seed in order.seeds]):
+        for ready in as_completed([pool.submit(make, order, job) for job in jobs]):
             yield ready.result()
+
+
+def _sample_all(order: Order, workers: int, told: Progress) -> None:
+    """Writes ``features.npz`` and the tables of patients without images."""
+    jobs = [order.seeds[start : start + SAMPLED_AT_ONCE] for start in range(0, len(order.seeds), SAMPLED_AT_ONCE)]
+    parts: list[SampledPatients] = []
+    for part in _work(_sample, order, jobs, workers):
+        parts.append(part)
+        told(sum(len(done.seeds) for done in parts), len(order.seeds))
+    parts.sort(key=lambda part: part.seeds[0])
+    join_tables([part.measured for part in parts]).save(order.out / "features.npz")
+    _write_tables(order, join_tables([part.true for part in parts]), ())
+
+
+def _sample(order: Order, seeds: range) -> SampledPatients:
+    return sample_patients(seeds, variety=_VARIETIES[order.variety])
 
 
 def _one_thread() -> None:
