@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -13,13 +14,27 @@ from lymphoma.imaging.volume import Volume
 from lymphoma.simulation.patient import VirtualPatient
 from lymphoma.simulation.plan import GENERATOR
 
-__all__ = ["save_nifti"]
+__all__ = ["save_nifti", "truth_of"]
 
 _SUV_STEP = 1.0 / 1024.0
 
 
+def truth_of(patient: VirtualPatient) -> dict[str, object]:
+    """Plan, grid, lesions and avid findings that are no lymphoma, for a JSON file."""
+    return {
+        "generator": GENERATOR,
+        "plan": dataclasses.asdict(patient.plan),
+        "protocol": dataclasses.asdict(patient.protocol),
+        "scanner": dataclasses.asdict(patient.plan.scan.model),
+        "lesions": [dataclasses.asdict(lesion) for lesion in patient.lesions],
+        "confusers": [dataclasses.asdict(spot) for spot in patient.confusers],
+        "tmtv_ml": round(sum(lesion.volume_ml for lesion in patient.lesions), 3),
+    }
+
+
 def save_nifti(patient: VirtualPatient, folder: Path) -> None:
-    """Writes ``pet_suv``, ``ct_hu`` (on the PET grid), ``lesions``, ``organs`` (.nii.gz) and ``organs.json``.
+    """Writes ``pet_suv``, ``ct_hu`` (on the PET grid), ``lesions``, ``organs`` (.nii.gz), their names, and the plan.
+
 
     The same patient gives the same bytes. SUV is written in steps of 1/1024, far below the noise, so that it packs.
     Every file says in its header that the patient is virtual.
@@ -36,7 +51,8 @@ def save_nifti(patient: VirtualPatient, folder: Path) -> None:
     for name, volume in volumes.items():
         _write(volume, folder / f"{name}.nii.gz", mark)
     names = {str(label): name for label, name in sorted(patient.names.items())}
-    (folder / "organs.json").write_text(json.dumps(names, indent=1) + "\n", encoding="utf-8")
+    for name, content in (("organs", names), ("patient", truth_of(patient))):
+        (folder / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def _ct_on_pet(patient: VirtualPatient) -> Volume:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lymphoma.simulation import VirtualPatient
+from lymphoma.simulation.store import truth_of
 from pydicom import Dataset
 
 from nodal.dicom.write_common import StudyFrame, file_meta, study_frame, virtual_uid
@@ -125,11 +126,7 @@ def _write_truth(patient: VirtualPatient, frame: StudyFrame, habit: Habit, writt
     truth = {
         "patient_id": frame.patient_id,
         "study_instance_uid": frame.study_instance_uid,
-        "plan": dataclasses.asdict(patient.plan),
-        "protocol": dataclasses.asdict(patient.protocol),
-        "scanner": dataclasses.asdict(patient.plan.scan.model),
         "habit": dataclasses.asdict(habit),
-        "lesions": [dataclasses.asdict(lesion) for lesion in patient.lesions],
-        "tmtv_ml": round(sum(lesion.volume_ml for lesion in patient.lesions), 3),
+        **truth_of(patient),
     }
     written.patient.write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
