@@ -35,7 +35,6 @@ def truth_of(patient: VirtualPatient) -> dict[str, object]:
 def save_nifti(patient: VirtualPatient, folder: Path) -> None:
     """Writes ``pet_suv``, ``ct_hu`` (on the PET grid), ``lesions``, ``organs`` (.nii.gz), their names, and the plan.
 
-
     The same patient gives the same bytes. SUV is written in steps of 1/1024, far below the noise, so that it packs.
     Every file says in its header that the patient is virtual.
     """
