@@ -56,7 +56,8 @@ def _grid(
         middle = protocol.axial_centre_mm
         middle = stretch.patient_z(DIAPHRAGM_MM) if middle is None else middle
         top, bottom = (middle + sign * protocol.axial_extent_mm / 2 for sign in (1, -1))
-    slices = int(np.ceil((top - bottom) / spacing[2]))
+    # a length that is a whole number of slices but for the last digit is that number
+    slices = int(np.ceil((top - bottom) / spacing[2] - 1e-6))
     half = (matrix - 1) / 2
     first = (-half * spacing[0], -half * spacing[1], round(float(bottom), 1) + spacing[2] / 2)
     return Grid((slices, matrix, matrix), spacing, first)

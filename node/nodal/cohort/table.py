@@ -28,6 +28,8 @@ EXTRA_COLUMNS = ("organs", "no_lesion")
 """Further columns that are read where they are there; any other is kept as it is."""
 
 NEEDED = ("patient_id", "study")
+LONGEST_LINE = 100_000
+"""Characters of one row."""
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
 
@@ -79,7 +81,10 @@ def read_table(path: Path) -> tuple[Row, ...]:
 
 
 def _fields(line: str) -> list[str] | None:
-    """The fields of one line; None where a quote is not closed, which would else swallow the rows that follow."""
+    """The fields of one line; None where a quote is not closed, which would else swallow the rows that follow, or where
+    the line is no patient's any more (the reader's own limit can be moved by any library of the process)."""
+    if len(line) > LONGEST_LINE:
+        return None
     try:
         return next(csv.reader([line], strict=True), [])
     except csv.Error:
