@@ -15,11 +15,11 @@ from lymphoma.simulation import HOSPITAL, PLAIN, Protocol, Variety
 from lymphoma.simulation.feature_table import FeatureTable, stack_features
 from lymphoma.simulation.features import PatientFeatures
 from lymphoma.simulation.outcomes import draw_outcomes, outcome_model
+from lymphoma.simulation.protocol import training_grid
 from lymphoma.simulation.risk import true_eta
 from lymphoma.simulation.sampler import sample_patients
 
 from tests.acceptance import plots
-from tests.acceptance.fit import grid_of
 from tests.acceptance.images import build_each, show_progress
 from tests.acceptance.images_checks import candidate_checks, find_candidates, organ_checks, recovery
 from tests.acceptance.outcomes import clinical_checks, mode_checks, oracle_checks
@@ -127,7 +127,7 @@ def main() -> int:
     parser.add_argument("--grid-mm", type=float, default=4.0, help="voxel edge of the images")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
-    order = Order(given.out, given.images, given.features, grid_of(given.grid_mm))
+    order = Order(given.out, given.images, given.features, training_grid(given.grid_mm))
     checks = feature_level(order) if given.features else []
     checks += image_level(order) if given.images else []
     save_checks(checks, given.out / "acceptance.json")

@@ -12,12 +12,11 @@ from __future__ import annotations
 import argparse
 import sys
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import lymphoma.simulation
 from lymphoma.simulation import HOSPITAL, Protocol, Variety
-from lymphoma.simulation.protocol import TRAINING_GRID
+from lymphoma.simulation.protocol import TRAINING_GRID, training_grid
 from lymphoma.simulation.risk import dump_standards, fit_mechanisms
 from lymphoma.simulation.sampler import sample_patients
 from lymphoma.simulation.sampler_fit import MeasuredPatient, fit_sampler
@@ -87,14 +86,9 @@ def main() -> None:
         given.population,
         given.workers,
         risk_only=given.risk_only,
-        protocol=grid_of(given.grid_mm),
+        protocol=training_grid(given.grid_mm),
         data=given.data,
     )
-
-
-def grid_of(edge_mm: float) -> Protocol:
-    """The training grid in cubes of another edge."""
-    return replace(TRAINING_GRID, pet_matrix=round(128 * 4.0 / edge_mm), pet_spacing_mm=(edge_mm, edge_mm, edge_mm))
 
 
 if __name__ == "__main__":

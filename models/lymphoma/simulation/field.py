@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from lymphoma.simulation.anatomy import Grid
 from lymphoma.simulation.frame import DIAPHRAGM_MM, VERTEX_MM, stretch_of
 from lymphoma.simulation.lesion_places import first_place
 from lymphoma.simulation.plan import PatientPlan
-from lymphoma.simulation.protocol import Protocol
+from lymphoma.simulation.protocol import Protocol, training_grid
 
 __all__ = ["ct_grid", "pet_grid", "slab_protocol"]
 
-_SLAB_MATRIX = 128
 _PET_AIR_MM, _CT_AIR_MM = 12.0, 14.0  # above the vertex
 
 
@@ -37,13 +38,7 @@ def slab_protocol(plan: PatientPlan, *, extent_mm: float = 100.0, spacing_mm: fl
     centre = None
     if plan.disease.lesions:
         centre = round(first_place(plan, 0)[2], 1)
-    return Protocol(
-        pet_spacing_mm=(spacing_mm, spacing_mm, spacing_mm),
-        pet_matrix=round(_SLAB_MATRIX * 4.0 / spacing_mm),
-        axial_extent_mm=extent_mm,
-        axial_centre_mm=centre,
-        ct_on_pet_grid=True,
-    )
+    return replace(training_grid(spacing_mm), axial_extent_mm=extent_mm, axial_centre_mm=centre)
 
 
 def _grid(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["TRAINING_GRID", "Protocol"]
+__all__ = ["TRAINING_GRID", "Protocol", "training_grid"]
 
 
 @dataclass(frozen=True)
@@ -30,5 +30,10 @@ class Protocol:
     ct_on_pet_grid: bool = False
 
 
-TRAINING_GRID = Protocol(pet_matrix=128, ct_on_pet_grid=True)
-"""The grid of patients for training: 4 mm, 512 mm across, the CT on the PET's own voxels."""
+def training_grid(edge_mm: float) -> Protocol:
+    """The grid of patients for training: cubes, 512 mm across, the CT on the PET's own voxels."""
+    return Protocol((edge_mm, edge_mm, edge_mm), round(512.0 / edge_mm), ct_on_pet_grid=True)
+
+
+TRAINING_GRID = training_grid(4.0)
+"""The usual one, in voxels of 4 mm."""

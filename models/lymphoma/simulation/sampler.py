@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lymphoma.lesions.totals import body_surface_m2
+from lymphoma.simulation.cohort import virtual_id
 from lymphoma.simulation.feature_table import FeatureTable
 from lymphoma.simulation.features import LesionFeatures, OrganFeatures
 from lymphoma.simulation.plan import PatientPlan, draw_patient
@@ -104,7 +105,7 @@ def _sample(model: FeatureSampler, plans: Sequence[PatientPlan]) -> SampledPatie
     dmax_mm = _dmax_mm(outputs[:, 11:14][:, [1, 2, 0]] * size_mm[owner], starts)
     surface = np.array([body_surface_m2(plan.person.weight_kg, plan.person.height_m) for plan in plans])
     measured = FeatureTable(
-        patient_ids=tuple(f"NODAL-V-{plan.seed}" for plan in plans),
+        patient_ids=tuple(virtual_id(plan.seed) for plan in plans),
         clinical=tuple(plan.clinical for plan in plans),
         starts=starts,
         lesions=lesions,

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
+from lymphoma.training.files import file_sha256
 from pydantic import TypeAdapter, ValidationError
 
 from nodal.cohort.model import ImageFacts
@@ -69,7 +70,7 @@ class Index:
         stamp = self._stamp(paths)
         self._used.add(stamp)
         if stamp not in self._digests:
-            self._digests[stamp] = _joined(sorted(map(_sha256, paths)))
+            self._digests[stamp] = _joined(sorted(map(file_sha256, paths)))
         return self._digests[stamp]
 
     def _stamp(self, paths: Iterable[Path]) -> str:
@@ -109,8 +110,3 @@ class Index:
 
 def _joined(lines: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import numpy as np
 from lymphoma.imaging.volume import Volume
 from lymphoma.simulation import GENERATOR, VirtualPatient
+from lymphoma.simulation.cohort import virtual_id
 from pydicom import Dataset
 from pydicom.charset import convert_encodings
 from pydicom.dataset import FileMetaDataset
@@ -80,7 +81,7 @@ def study_frame(patient: VirtualPatient, *, variant: str = "") -> StudyFrame:
     scan_start = _FIRST_DAY + timedelta(weeks=weeks, days=days, hours=8, minutes=(plan.seed * 37) % 480)
     return StudyFrame(
         identity=identity,
-        patient_id=f"NODAL-V-{plan.seed}",
+        patient_id=virtual_id(plan.seed),
         patient_name=f"Virtual^Patient {plan.seed:04d}",
         study_instance_uid=virtual_uid(identity, "study"),
         frame_of_reference_uid=virtual_uid(identity, "frame"),
