@@ -1,17 +1,16 @@
-"""What a study is to the node: series of files, what was chosen of them, and the clinical record."""
+"""What a study is to the node: series of files, and what was chosen of them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from lymphoma.survival.clinical import ClinicalFactors
 from pydicom import Dataset
 
 from nodal.errors import Code
 
-__all__ = ["Baseline", "ClinicalRecord", "PassedFile", "Selection", "SeriesDecision", "SeriesFiles", "StudyFiles"]
+__all__ = ["Baseline", "PassedFile", "Selection", "SeriesDecision", "SeriesFiles", "StudyFiles"]
 
 Baseline = Literal["confirmed", "assumed"]
 
@@ -79,18 +78,3 @@ class Selection:
     baseline: Baseline
     virtual: bool
     warnings: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True)
-class ClinicalRecord(ClinicalFactors):
-    """The clinical factors and where they came from; None is unknown.
-
-    Attributes:
-        timepoint: of the scan; None leaves the baseline assumed.
-        entered_at: instant of entry, DICOM DT; it takes part in the instant written into result objects.
-        sources: field name -> where it came from ("dicom", "fhir", "api", "file").
-    """
-
-    timepoint: Literal["baseline", "interim", "end_of_treatment", "follow_up"] | None = None
-    entered_at: str | None = None
-    sources: dict[str, str] = field(default_factory=dict)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from nodal.study import ClinicalRecord
+from nodal.clinical.record import ClinicalRecord, Source
 
 __all__ = ["ClinicalIn"]
 
@@ -36,6 +36,6 @@ class ClinicalIn(BaseModel):
     def record(self, now: datetime) -> ClinicalRecord:
         """The record, with its entry time and the source of every field that is known."""
         values = self.model_dump(exclude={"entered_at"})
-        known = {name: "api" for name, value in values.items() if value is not None}
+        known: dict[str, Source] = {name: "api" for name, value in values.items() if value is not None}
         entered = self.entered_at or now.strftime("%Y%m%d%H%M%S%z")
         return ClinicalRecord(**values, entered_at=entered, sources=known)

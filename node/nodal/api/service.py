@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from nodal.clinical.record import ClinicalRecord
 from nodal.jobs.model import IntakeView, JobView, Stage, StudySource
 from nodal.jobs.service import Health
-from nodal.study import ClinicalRecord
 
 __all__ = ["Announce", "NodeApi"]
 

@@ -15,10 +15,11 @@ from typing import Literal
 
 from pydicom import Dataset
 
+from nodal.clinical.record import ClinicalRecord
 from nodal.errors import Code, Refused
 from nodal.intake.words import described
 from nodal.settings import BaselineSettings
-from nodal.study import Baseline, ClinicalRecord
+from nodal.study import Baseline
 
 __all__ = ["BaselineDecision", "Timepoint", "decide_baseline", "timepoint_in"]
 

@@ -13,6 +13,7 @@ from typing import Literal, TypeVar
 
 from pydicom import Dataset
 
+from nodal.clinical.record import ClinicalRecord
 from nodal.errors import Code, Refused
 from nodal.intake.baseline import decide_baseline
 from nodal.intake.completeness import Completeness
@@ -20,7 +21,7 @@ from nodal.intake.ct_rules import CtCandidate, judge_ct, rank_cts
 from nodal.intake.fault import Fault
 from nodal.intake.pet_rules import PetCandidate, judge_pet, rank_pets
 from nodal.settings import Settings
-from nodal.study import ClinicalRecord, PassedFile, Selection, SeriesDecision, SeriesFiles, StudyFiles
+from nodal.study import PassedFile, Selection, SeriesDecision, SeriesFiles, StudyFiles
 
 __all__ = ["select"]
 

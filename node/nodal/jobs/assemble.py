@@ -12,6 +12,7 @@ from lymphoma.lesions import LesionMeasures, TotalMeasures, measure_lesions, mea
 from pydicom import Dataset
 
 from nodal import __version__
+from nodal.clinical.record import ClinicalRecord
 from nodal.errors import Code
 from nodal.findings import (
     Findings,
@@ -26,7 +27,6 @@ from nodal.findings import (
 from nodal.jobs.model import JobRequest
 from nodal.jobs.records import Loaded, Measured, SelectionRecord
 from nodal.report.uids import tracking_uid
-from nodal.study import ClinicalRecord
 
 __all__ = ["findings", "measure"]
 

@@ -10,9 +10,9 @@ from dataclasses import asdict
 import sqlalchemy as sa
 from pydantic import TypeAdapter
 
+from nodal.clinical.record import ClinicalRecord
 from nodal.jobs import tables
 from nodal.jobs.tables import insert_once, now
-from nodal.study import ClinicalRecord
 
 __all__ = ["Memory"]
 

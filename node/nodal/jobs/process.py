@@ -12,6 +12,7 @@ from lymphoma.anatomy import AnatomyEngine, NoAnatomy
 from pydicom import dcmread
 
 from nodal.audit import Trail
+from nodal.clinical.record import ClinicalRecord
 from nodal.errors import WrongUsage
 from nodal.findings import Findings, from_json
 from nodal.jobs.model import JobRequest, Stage, StudySource
@@ -19,7 +20,6 @@ from nodal.jobs.results import OWN_ORTHANC, ResultStore, objects_from_json
 from nodal.jobs.stages import StageContext, examine, run_stage
 from nodal.jobs.workspace import Workspace
 from nodal.settings import Settings
-from nodal.study import ClinicalRecord
 
 __all__ = ["process_folder"]
 

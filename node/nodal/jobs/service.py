@@ -12,6 +12,7 @@ import structlog
 
 from nodal import __version__
 from nodal.audit import Trail
+from nodal.clinical.record import ClinicalRecord
 from nodal.errors import Code, Failed, WrongUsage
 from nodal.jobs.arrivals import job_id_of
 from nodal.jobs.engine import ClientDispatcher
@@ -21,7 +22,6 @@ from nodal.jobs.tables import now
 from nodal.jobs.tasks import Dispatcher, Task, delivery_task, intake_task, stage_task
 from nodal.jobs.workspace import Workspace
 from nodal.settings import Settings
-from nodal.study import ClinicalRecord
 
 __all__ = ["Health", "NodeService"]
 

@@ -34,6 +34,7 @@ from pydantic import TypeAdapter
 from pydicom import Dataset, dcmread
 
 from nodal.audit import Trail
+from nodal.clinical.record import ClinicalRecord
 from nodal.dicom.contour import read_contour
 from nodal.dicom.digest import study_digest
 from nodal.dicom.series import LoadedSeries, load_ct, load_pet, read_study
@@ -48,7 +49,7 @@ from nodal.jobs.workspace import Workspace
 from nodal.report.build import build
 from nodal.report.inputs import ReportInputs, ResultObject, Target
 from nodal.settings import Settings
-from nodal.study import ClinicalRecord, Selection, SeriesFiles, StudyFiles
+from nodal.study import Selection, SeriesFiles, StudyFiles
 
 __all__ = ["Examined", "StageContext", "clinical_record", "examine", "patient_key", "report_inputs", "run_stage"]
 

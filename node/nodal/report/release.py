@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from nodal.errors import Code
-from nodal.findings import Findings, NotComputed
+from nodal.findings import Findings, NotComputed, SystemFinding
 from nodal.settings import Accepts
 
 __all__ = ["release"]
 
 _ORDER: tuple[Accepts, ...] = ("measurements", "locally_trained", "simulation_trained")
-# Lowest limit that lets a system of this evidence level through; a system without a known level counts as simulated.
-_NEEDED: Mapping[str, Accepts] = {"E0": "simulation_trained", "E1": "locally_trained", "E2": "locally_trained"}
+# Lowest limit that lets a system of this evidence level through.
+_NEEDED: dict[str, Accepts] = {"E0": "simulation_trained", "E1": "locally_trained", "E2": "locally_trained"}
 
 
-def _allowed(system: Mapping[str, Any], accepts: Accepts) -> bool:
-    needed = _NEEDED.get(str(system.get("evidence")), "simulation_trained")
-    return _ORDER.index(accepts) >= _ORDER.index(needed)
+def _allowed(system: SystemFinding, accepts: Accepts) -> bool:
+    return _ORDER.index(accepts) >= _ORDER.index(_NEEDED[system.evidence])
 
 
 def release(findings: Findings, accepts: Accepts) -> Findings:

@@ -6,10 +6,10 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from nodal.clinical.record import ClinicalRecord
 from nodal.errors import Code, Failed
 from nodal.jobs.model import DeliveryView, IntakeView, JobView, Stage, StudySource
 from nodal.jobs.service import Health
-from nodal.study import ClinicalRecord
 
 ORTHANC_ID = "f874fb81-31fb0704-ad43ec3e-481ed642-6d4aa9cd"
 STUDY = "1.2.826.0.1.3680043.10.999.1"

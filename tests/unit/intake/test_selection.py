@@ -6,11 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+from nodal.clinical.record import ClinicalRecord
 from nodal.dicom.folder import read_study
 from nodal.errors import Code, Refused
 from nodal.intake.selection import select
 from nodal.settings import BaselineSettings, Settings, SuvSettings
-from nodal.study import ClinicalRecord, Selection, StudyFiles
+from nodal.study import Selection, StudyFiles
 from pydicom import Dataset
 from pydicom.uid import (
     EnhancedPETImageStorage,

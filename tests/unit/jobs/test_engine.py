@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from nodal.clinical.record import ClinicalRecord
 from nodal.errors import Code, Failed, WrongUsage
 from nodal.jobs.context import JobContext
 from nodal.jobs.engine import Engine, EngineOptions
@@ -17,7 +18,6 @@ from nodal.jobs.registry import Registry
 from nodal.jobs.results import OWN_ORTHANC
 from nodal.jobs.service import NodeService
 from nodal.settings import Settings
-from nodal.study import ClinicalRecord
 
 from tests.unit.jobs.fake import FakePipeline, fake_context, fake_study
 

@@ -6,12 +6,12 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from nodal.clinical.record import ClinicalRecord
 from nodal.delivery.outcome import Outcome
 from nodal.errors import Code, Failed
 from nodal.jobs.model import JobRequest, Stage, StudySource
 from nodal.jobs.registry import Registry
 from nodal.jobs.results import StoredObject
-from nodal.study import ClinicalRecord
 from sqlalchemy.exc import OperationalError
 
 pytestmark = pytest.mark.unit

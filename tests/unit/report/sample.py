@@ -9,6 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 from lymphoma.imaging import Volume
+from nodal.clinical.record import ClinicalRecord
 from nodal.findings import (
     Findings,
     Flag,
@@ -23,7 +24,7 @@ from nodal.findings import (
 )
 from nodal.report.inputs import ReportInputs
 from nodal.report.uids import stable_uid, tracking_uid
-from nodal.study import ClinicalRecord, SeriesDecision
+from nodal.study import SeriesDecision
 from pydicom import Dataset
 from pydicom.uid import CTImageStorage, EnhancedPETImageStorage, PositronEmissionTomographyImageStorage
 

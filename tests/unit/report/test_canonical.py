@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from nodal.clinical.record import ClinicalRecord
 from nodal.findings import Findings
 from nodal.report.canonical import canonical_findings, findings_digest, inputs_digest
-from nodal.study import ClinicalRecord
 
 from tests.unit.report.sample import sample_inputs, with_findings
 

@@ -1,0 +1,1 @@
+"""How a prognosis is judged: baselines, protocols, measures with their intervals, recalibration and acceptance."""

@@ -1,0 +1,73 @@
+"""The patients that a prognosis is judged on, in columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from lymphoma.prognosis.measures import PetMeasures, Prospect
+from lymphoma.prognosis.model import Endpoint
+from lymphoma.survival.clinical import ClinicalFactors
+from lymphoma.survival.follow_up import Floats, FollowUp
+from lymphoma.training.case import Outcome
+
+__all__ = ["Patients", "Scores"]
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """A system's word on the patients.
+
+    Attributes:
+        linear_predictor: (n,), higher is worse; NaN where the system could not judge the patient.
+        survival: (n, T) at ``horizons_months``; None where the system predicts no survival.
+        out_of_fold: whether each value was made by a model that never saw its patient.
+    """
+
+    name: str
+    linear_predictor: Floats
+    survival: Floats | None
+    horizons_months: tuple[float, ...]
+    out_of_fold: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Patients:
+    """n patients in a fixed order.
+
+    Attributes:
+        cohort: its name. ids: for the person who runs the evaluation; they never enter a report or a bundle.
+        contents: digest of what each case is read from (:attr:`lymphoma.training.case.Subject.content`).
+        scores: (bundle name, endpoint) -> the bundle's word on them.
+    """
+
+    cohort: str
+    virtual: bool
+    ids: tuple[str, ...]
+    contents: tuple[str, ...]
+    centres: tuple[str, ...]
+    clinical: tuple[ClinicalFactors, ...]
+    pet: tuple[PetMeasures, ...]
+    outcomes: Mapping[Endpoint, tuple[Outcome | None, ...]]
+    scores: Mapping[tuple[str, Endpoint], Scores] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def prospect(self, index: int) -> Prospect:
+        """One patient as a model sees him or her, without scores."""
+        return Prospect(self.clinical[index], self.pet[index])
+
+    def known(self, endpoint: Endpoint) -> npt.NDArray[np.int64]:
+        """Positions of the patients whose outcome is known."""
+        return np.array([i for i, one in enumerate(self.outcomes[endpoint]) if one is not None], dtype=np.int64)
+
+    def follow_up(self, endpoint: Endpoint, index: npt.NDArray[np.int64]) -> FollowUp:
+        """Follow-up of the patients at ``index``, all of whose outcomes are known."""
+        found = [self.outcomes[endpoint][i] for i in index]
+        return FollowUp(
+            np.array([one.months for one in found if one]), np.array([one.event for one in found if one], dtype=bool)
+        )

@@ -1,0 +1,1 @@
+"""Training, judging and accepting prognosis bundles on a cohort folder, and the reports of it."""

@@ -1,0 +1,1 @@
+"""From clinical record, measures and bundles to indices, risks and nomograms of one study."""
