@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from nodal import cli
+from nodal import cli, logs
 from nodal.errors import Code, Failed, Refused, SettingsInvalid
 from typer.testing import CliRunner
 
@@ -21,7 +21,7 @@ COMMANDS = [command.name or command.callback.__name__ for command in cli.app.reg
 @pytest.fixture(autouse=True)
 def _logs_of_the_tests_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     """A command sets up its whole process; here it shares one with every other test."""
-    monkeypatch.setattr(cli, "log_to_stderr", lambda: None)
+    monkeypatch.setattr(logs, "log_to_stderr", lambda: None)
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from nodal import logs
 from nodal.errors import NodalError, Refused
-from nodal.logs import log_to_stderr
 from nodal.settings import Settings, load_settings
 
 __all__ = ["Config", "Json", "app", "err", "main", "out", "read_settings", "say_error", "show_json"]
@@ -56,5 +56,5 @@ def show_json(value: Any) -> None:
 
 
 def read_settings(config: Path | None) -> Settings:
-    log_to_stderr()
+    logs.log_to_stderr()
     return load_settings(config)

@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from nodal import logs
 from nodal.cli.app import Config, Json, app, err, out, read_settings, say_error, show_json
 from nodal.errors import Code, Refused, WrongUsage
-from nodal.logs import log_to_stderr
 
 __all__ = ["cohort", "import_cohort", "simulate"]
 
@@ -42,7 +42,7 @@ def simulate(
     from nodal.simulate import Mechanism, Order, order_of_set
     from nodal.simulate import simulate as simulate_patients
 
-    log_to_stderr()
+    logs.log_to_stderr()
     mechanism = Mechanism(mode, sigma, draw)
     if set_name is None:
         kind: Literal["none", "nifti", "dicom"] = "none" if features_only else "nifti" if nifti else "dicom"
@@ -113,7 +113,7 @@ def import_cohort(
 
     from nodal.cohort import importers
 
-    log_to_stderr()
+    logs.log_to_stderr()
     if kind not in get_args(importers.Source):
         raise WrongUsage(f"{kind} is not one of {', '.join(get_args(importers.Source))}")
     with err.status("importing"):
