@@ -24,20 +24,17 @@ from nodal.findings import (
     Segmentation,
     Totals,
 )
-from nodal.jobs.model import JobRequest
 from nodal.jobs.records import Loaded, Measured, SelectionRecord
+from nodal.prognosis.study import Prognosis
 from nodal.report.uids import tracking_uid
 
-__all__ = ["findings", "measure"]
+__all__ = ["findings", "measure", "with_dicom"]
 
 LIVER_SUV_EANM = (1.3, 3.0)
 """Range of the liver's SUVmean in a well-made FDG scan (EANM; outside is a flag, never a refusal)."""
 
 UPTAKE_MINUTES_USUAL = (45.0, 90.0)
 SHIFT_LIMIT_MM = 15.0
-INDICES = ("ipi", "r_ipi", "nccn_ipi", "cns_ipi", "impi")
-SYSTEMS = ("lamp", "multitask_unet", "deepmts", "dfr_signature")
-NOMOGRAMS = ("mtdlr", "dfr_combined", "site")
 
 
 def measure(
@@ -155,11 +152,11 @@ def _quality(
 
 def findings(
     *,
-    request: JobRequest,
     selection: SelectionRecord,
     loaded: Loaded,
     measured: Measured,
     segmentation: Segmentation,
+    prognosis: Prognosis,
     clinical: ClinicalRecord,
     header: Dataset,
     lesion_map_sha256: str,
@@ -178,7 +175,6 @@ def findings(
         said.append(Flag(Code.NO_ANATOMY, "physiological uptake not removed: no organ map was available"))
     flags = {flag.code: flag for flag in reversed(said)}  # the first to say it has the word
     instants = (loaded.latest_instant, clinical.entered_at, segmentation.reference_instant)
-    record = _with_dicom(clinical, header)
     return Findings(
         study_instance_uid=selection.study_instance_uid,
         patient_id=str(header.get("PatientID", "")),
@@ -189,40 +185,34 @@ def findings(
         quality=replace(measured.quality, flags=tuple(reversed(flags.values()))),
         virtual=selection.virtual,
         baseline=selection.baseline,
-        lesions=measured.lesions,
+        lesions=tuple(_attended(lesion, prognosis) for lesion in measured.lesions),
         rejected_candidates=measured.rejected_candidates,
         totals=measured.totals,
-        clinical=record,
+        clinical=clinical,
         segmentation=segmentation,
-        not_computed=(*measured.not_computed, *_not_yet(measured, request)),
+        not_computed=(*measured.not_computed, *prognosis.not_computed),
         content_datetime=max(text[:14] for text in instants if text),
         lesion_map_sha256=lesion_map_sha256,
         settings_sha256=settings_sha256,
         predecessor_sr_uid=predecessor_sr_uid,
-        provenance=Provenance(__version__, f"cpu ({platform.machine()})", started, stage_seconds),
+        provenance=Provenance(
+            __version__, f"cpu ({platform.machine()})", started, stage_seconds, bundles=prognosis.bundles
+        ),
+        indices=prognosis.indices,
+        suggestions=measured.suggestions,
+        systems=prognosis.systems,
+        nomograms=prognosis.nomograms,
+        disagreements=prognosis.disagreements,
     )
 
 
-def _not_yet(measured: Measured, request: JobRequest) -> list[NotComputed]:
-    """The systems, indices and nomograms, each with the first reason that keeps it from being computed."""
-    partial = measured.totals.field_of_view == "partial" and not request.allow_partial
-    if partial:
-        systems = (Code.FOV_PARTIAL, "needs the whole body from skull base to mid-thigh")
-    elif not measured.lesions:
-        systems = (Code.NO_AVID_LESION, "there is no FDG-avid lesion to judge")
-    else:
-        systems = (Code.NO_BUNDLE, "no trained bundle of this system is installed")
-    wanted = request.systems or SYSTEMS
-    index = (Code.NOT_INSTALLED, "clinical indices are not part of this version")
-    nomogram = (Code.NOT_INSTALLED, "nomograms are not part of this version")
-    return [
-        *(NotComputed(f"indices.{name}", *index) for name in INDICES),
-        *(NotComputed(f"systems.{name}", *systems) for name in wanted),
-        *(NotComputed(f"nomograms.{name}", *nomogram) for name in NOMOGRAMS),
-    ]
+def _attended(lesion: Lesion, prognosis: Prognosis) -> Lesion:
+    """The lesion with each system's attention on it."""
+    weights = {name: each[lesion.number] for name, each in prognosis.attention.items() if lesion.number in each}
+    return replace(lesion, attention=weights)
 
 
-def _with_dicom(clinical: ClinicalRecord, header: Dataset) -> ClinicalRecord:
+def with_dicom(clinical: ClinicalRecord, header: Dataset) -> ClinicalRecord:
     """Age and sex from the PET's header where the record leaves them open."""
     sources, age, sex = dict(clinical.sources), clinical.age_years, clinical.sex
     text = str(header.get("PatientAge", "") or "")

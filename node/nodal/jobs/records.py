@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from pydicom import Dataset
 
 from nodal.dicom.series import LoadedPet, LoadedSeries
-from nodal.findings import Lesion, NotComputed, Quality, RejectedCandidate, SuvUsed, Totals
+from nodal.findings import Lesion, NotComputed, Quality, RejectedCandidate, Suggestion, SuvUsed, Totals
 from nodal.jobs.workspace import Workspace
 from nodal.study import Baseline, PassedFile, Selection, SeriesDecision, SeriesFiles
 
@@ -99,13 +99,14 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Measured:
-    """``measured.json``: lesions, totals and the quality of the scan."""
+    """``measured.json``: lesions, totals, the quality of the scan, and what the lesions' sites suggest."""
 
     lesions: tuple[Lesion, ...]
     rejected_candidates: tuple[RejectedCandidate, ...]
     totals: Totals
     quality: Quality
     not_computed: tuple[NotComputed, ...]
+    suggestions: tuple[Suggestion, ...] = ()
 
     @classmethod
     def read(cls, workspace: Workspace) -> Measured:

@@ -29,6 +29,7 @@ import structlog
 from lymphoma.anatomy import Anatomy, AnatomyEngine, NoAnatomy
 from lymphoma.errors import NotComputable
 from lymphoma.imaging import Volume, resample_like
+from lymphoma.prognosis.system import StudyArrays
 from lymphoma.segmentation import lesions_from_contour, threshold_segmenter
 from pydantic import TypeAdapter
 from pydicom import Dataset, dcmread
@@ -46,6 +47,8 @@ from nodal.jobs.model import Stage
 from nodal.jobs.records import ChosenSeries, Loaded, Measured, SelectionRecord
 from nodal.jobs.results import OWN_ORTHANC, ResultStore, objects_from_json, objects_to_json, targets
 from nodal.jobs.workspace import Workspace
+from nodal.prognosis.shelf import open_shelf
+from nodal.prognosis.study import Asked, pet_measures, prognose
 from nodal.report.build import build
 from nodal.report.inputs import ReportInputs, ResultObject, Target
 from nodal.settings import Settings
@@ -307,14 +310,27 @@ def _prognosis(workspace: Workspace, context: StageContext) -> None:
     suv = Volume.load(workspace.path("pet_suv.nrrd"))
     loaded = Loaded.read(workspace)
     made = TypeAdapter(Segmentation).validate_python(workspace.read_json("segmentation.json"))
-    findings = assemble.findings(
-        request=workspace.request(),
-        selection=SelectionRecord.read(workspace),
-        loaded=loaded,
-        measured=Measured.read(workspace),
+    selection, measured = SelectionRecord.read(workspace), Measured.read(workspace)
+    header = _header(workspace.source / loaded.pet_files[0])
+    record = assemble.with_dicom(clinical_record(workspace) or ClinicalRecord(), header)
+    request, settings = workspace.request(), context.settings
+    asked = Asked(
+        clinical=record,
+        totals=measured.totals,
         segmentation=made,
-        clinical=clinical_record(workspace) or ClinicalRecord(),
-        header=_header(workspace.source / loaded.pet_files[0]),
+        virtual=selection.virtual,
+        systems=request.systems or settings.systems,
+        allow_partial=request.allow_partial,
+        show_simulated=settings.evidence.show_simulated,
+    )
+    findings = assemble.findings(
+        selection=selection,
+        loaded=loaded,
+        measured=measured,
+        segmentation=made,
+        prognosis=prognose(asked, open_shelf(settings), lambda: _study_arrays(workspace, asked)),
+        clinical=record,
+        header=header,
         lesion_map_sha256=lesion_map_sha256(_lesion_map(workspace, suv)),
         settings_sha256=settings_digest(workspace, context.settings),
         started=workspace.read_json("started.json"),
@@ -322,6 +338,12 @@ def _prognosis(workspace: Workspace, context: StageContext) -> None:
         predecessor_sr_uid=_replaced_sr_uid(workspace, OWN_ORTHANC),
     )
     workspace.write_text("findings.json", to_json(findings))
+
+
+def _study_arrays(workspace: Workspace, asked: Asked) -> StudyArrays:
+    suv, ct_hu = _volumes(workspace)
+    lesion_map, anatomy = _lesion_map(workspace, suv), anatomy_of(workspace, suv)
+    return StudyArrays(suv, ct_hu, lesion_map, anatomy, asked.clinical, pet_measures(asked.totals))
 
 
 def _replaced_sr_uid(workspace: Workspace, destination: str) -> str | None:

@@ -1,0 +1,79 @@
+"""The bundles a node may use: those that it ships, and those of the settings, which go before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from lymphoma.errors import BundleRefused
+from lymphoma.prognosis.system import PrognosisSystem, installed_systems
+from lymphoma.training.bundle import Bundle, load_bundle
+
+from nodal.errors import Code, SettingsInvalid
+from nodal.settings import Settings
+
+__all__ = ["RefusedBundle", "Shelf", "open_shelf"]
+
+
+@dataclass(frozen=True)
+class RefusedBundle:
+    """A bundle that must not be used, and why."""
+
+    name: str
+    code: Code
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Shelf:
+    """What there is to judge a patient with.
+
+    Attributes:
+        systems: whose room is installed. bundles: at most one for each system, verified.
+        refused: bundles of the settings or of this version that cannot be used, by system where it could be told,
+            else by name. A refused bundle of the settings never gives way to the shipped one.
+    """
+
+    systems: Mapping[str, PrognosisSystem]
+    bundles: Mapping[str, Bundle]
+    refused: Mapping[str, RefusedBundle]
+
+
+def open_shelf(settings: Settings) -> Shelf:
+    """Reads and verifies every bundle.
+
+    Raises:
+        SettingsInvalid: two bundles of the settings belong to one system.
+    """
+    systems = installed_systems()
+    bundles: dict[str, Bundle] = {}
+    refused: dict[str, RefusedBundle] = {}
+    chosen: dict[str, str] = {}
+    for name, folder in settings.bundles.items():
+        try:
+            bundle = load_bundle(folder, systems)
+        except BundleRefused as error:
+            refused[name] = RefusedBundle(name, Code(error.code), error.reason)
+            continue
+        system = bundle.metadata.nodal.system
+        if system in chosen:
+            raise SettingsInvalid(f"bundles: {chosen[system]} and {name} both belong to {system}")
+        chosen[system], bundles[system] = name, bundle
+    for system in systems:
+        if system in bundles or system in refused:
+            continue
+        if (shipped := _shipped(system)) is None:
+            continue
+        try:
+            bundles[system] = load_bundle(shipped, systems)
+        except BundleRefused as error:
+            refused[system] = RefusedBundle(system, Code(error.code), error.reason)
+    return Shelf(systems, bundles, refused)
+
+
+def _shipped(system: str) -> Path | None:
+    """The bundle in a system's room, where this version brings one. Packages are installed as plain folders."""
+    with as_file(files(f"lymphoma.{system}") / "bundle") as folder:
+        return folder if (folder / "configs" / "metadata.json").is_file() else None

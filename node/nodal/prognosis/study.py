@@ -1,0 +1,169 @@
+"""Everything that is said of a patient's outlook: indices, systems, nomograms, and what was not computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from lymphoma.prognosis.measures import PetMeasures
+from lymphoma.prognosis.system import SYSTEMS, StudyArrays
+from lymphoma.survival.clinical import ClinicalFactors
+from lymphoma.training.bundle import Bundle
+
+from nodal.errors import Code
+from nodal.findings import (
+    BundleUsed,
+    Indices,
+    NomogramFinding,
+    NotComputed,
+    Segmentation,
+    SystemFinding,
+    Totals,
+)
+from nodal.prognosis.gate import held_back, withheld_nomogram, withheld_system
+from nodal.prognosis.indices import published_indices
+from nodal.prognosis.nomograms import NOMOGRAM_OF
+from nodal.prognosis.shelf import Shelf
+from nodal.prognosis.systems import Judged, judge
+
+__all__ = ["Asked", "Prognosis", "pet_measures", "prognose"]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the prognosis is made from, before any array is read.
+
+    Attributes:
+        systems: that are wanted; None takes every installed one. allow_partial: lifts FOV_PARTIAL, nothing else.
+        show_simulated: prints survival of simulation-trained systems on a real study, watermarked.
+
+    """
+
+    clinical: ClinicalFactors
+    totals: Totals
+    segmentation: Segmentation
+    virtual: bool
+    systems: Sequence[str] | None = None
+    allow_partial: bool = False
+    show_simulated: bool = False
+
+
+@dataclass(frozen=True)
+class Prognosis:
+    """What the prognosis stage adds to the findings.
+
+    Attributes:
+        attention: system -> number of a lesion -> weight. bundles: that took part. disagreements: sentences.
+    """
+
+    indices: Indices
+    systems: dict[str, SystemFinding]
+    nomograms: dict[str, dict[str, NomogramFinding]]
+    not_computed: tuple[NotComputed, ...]
+    attention: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+    bundles: tuple[BundleUsed, ...] = ()
+    disagreements: tuple[str, ...] = ()
+
+
+def prognose(asked: Asked, shelf: Shelf, arrays: Callable[[], StudyArrays]) -> Prognosis:
+    """Indices from the record, and every wanted system that can judge this study.
+
+    Args:
+        arrays: reads the volumes; called only where a system runs.
+    """
+    barrier = _barrier(asked)
+    tmtv = asked.totals.tmtv_ml if barrier is None else None
+    without_tmtv = barrier and NotComputed("indices.impi", barrier[0], barrier[1])
+    indices, missing = published_indices(asked.clinical, tmtv, without_tmtv)
+    judged, not_run = _systems(asked, shelf, arrays, barrier)
+    systems, nomograms = _gated(asked, judged)
+    said = [
+        NotComputed(f"systems.{name}", one.code or "", one.reason or "") for name, one in systems.items() if one.code
+    ]
+    return Prognosis(
+        indices,
+        systems,
+        nomograms,
+        (*missing, *not_run, *said, *_missing_nomograms(nomograms)),
+        {name: one.attention for name, one in judged.items() if one.attention},
+        tuple(_used(shelf.bundles[name]) for name in judged),
+    )
+
+
+def pet_measures(totals: Totals) -> PetMeasures:
+    """The totals as models read them."""
+    return PetMeasures(
+        tmtv_ml=totals.tmtv_ml,
+        tlg_g=totals.tlg_g,
+        suv_max=totals.suv_max,
+        suv_peak=totals.suv_peak,
+        lesion_count=totals.lesion_count,
+        dmax_mm=totals.dmax_mm,
+        dmax_bulk_mm=totals.dmax_bulk_mm,
+        sdmax_per_m=totals.sdmax_per_m,
+    )
+
+
+def _barrier(asked: Asked) -> tuple[Code, str] | None:
+    """What keeps everything that reads the tumour's volume from being computed: code and sentence."""
+    if asked.totals.field_of_view == "partial" and not asked.allow_partial:
+        return Code.FOV_PARTIAL, "needs the whole body from skull base to mid-thigh"
+    made = asked.segmentation
+    if made.anatomy_engine == "none" and made.method != "reference":
+        return Code.NO_ANATOMY, "the volume holds physiological uptake, which no organ map removed"
+    return None
+
+
+def _systems(
+    asked: Asked, shelf: Shelf, arrays: Callable[[], StudyArrays], barrier: tuple[Code, str] | None
+) -> tuple[dict[str, Judged], list[NotComputed]]:
+    judged: dict[str, Judged] = {}
+    not_run: list[NotComputed] = []
+    study: StudyArrays | None = None
+    for name in asked.systems or SYSTEMS:
+        reason = _cannot_run(name, asked, shelf, barrier)
+        if reason is not None:
+            not_run.append(NotComputed(f"systems.{name}", *reason))
+            continue
+        study = study or arrays()
+        judged[name] = judge(shelf.systems[name], shelf.bundles[name], study)
+    return judged, not_run
+
+
+def _cannot_run(name: str, asked: Asked, shelf: Shelf, barrier: tuple[Code, str] | None) -> tuple[Code, str] | None:
+    if (refused := shelf.refused.get(name)) is not None:
+        return refused.code, refused.reason
+    if name not in shelf.systems or name not in shelf.bundles:
+        return Code.NO_BUNDLE, "no trained bundle of this system is installed"
+    system = shelf.systems[name]
+    if system.needs_lesions and asked.totals.lesion_count == 0:
+        return Code.NO_AVID_LESION, "there is no FDG-avid lesion to judge"
+    return barrier if system.needs_whole_body else None
+
+
+def _gated(
+    asked: Asked, judged: Mapping[str, Judged]
+) -> tuple[dict[str, SystemFinding], dict[str, dict[str, NomogramFinding]]]:
+    systems: dict[str, SystemFinding] = {}
+    nomograms: dict[str, dict[str, NomogramFinding]] = {}
+    for name, one in judged.items():
+        hold = held_back(one.finding, virtual=asked.virtual, show_simulated=asked.show_simulated)
+        systems[name] = withheld_system(one.finding) if hold else one.finding
+        if one.nomograms:
+            nomograms[NOMOGRAM_OF[name]] = {
+                endpoint: withheld_nomogram(drawn) if hold else drawn for endpoint, drawn in one.nomograms.items()
+            }
+    return systems, nomograms
+
+
+def _missing_nomograms(nomograms: Mapping[str, object]) -> list[NotComputed]:
+    """A nomogram rests on its system, whose own entry says why it is missing."""
+    return [
+        NotComputed(f"nomograms.{drawn}", Code.NO_BUNDLE, f"rests on {system}, which was not computed")
+        for system, drawn in NOMOGRAM_OF.items()
+        if drawn not in nomograms and system != "combined"
+    ]
+
+
+def _used(bundle: Bundle) -> BundleUsed:
+    return BundleUsed(bundle.metadata.name, bundle.metadata.version, bundle.digest)
