@@ -40,7 +40,11 @@ class RiskTable:
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart with both axes in data units; ticks None are chosen by the drawer."""
+    """A chart with both axes in data units; ticks None are chosen by the drawer.
+
+    Attributes:
+        percent, x_percent: the axis is a share that is written as a percentage: the y axis, the x axis.
+    """
 
     title: str
     x_label: str
@@ -53,3 +57,4 @@ class Chart:
     percent: bool = False
     table: RiskTable | None = None
     note: str = ""
+    x_percent: bool = False

@@ -15,7 +15,19 @@ from reportlab.pdfgen.canvas import Canvas
 from nodal.report.fonts import HanStyle, Typesetter
 from nodal.report.pdf_fonts import FontBook
 
-__all__ = ["ACCENT", "CAUTION", "CAUTION_TINT", "HAIR", "INK", "MUTED", "PAPER", "TINT", "Colour", "Document"]
+__all__ = [
+    "ACCENT",
+    "CAUTION",
+    "CAUTION_TINT",
+    "HAIR",
+    "INK",
+    "MUTED",
+    "PAPER",
+    "TINT",
+    "Colour",
+    "Document",
+    "shortened",
+]
 
 Colour = tuple[float, float, float]
 
@@ -31,6 +43,20 @@ PAPER: Colour = (1.0, 1.0, 1.0)
 
 _Drawing = Callable[[Canvas, FontBook], None]
 _ELLIPSIS = "…"
+
+
+def shortened(typesetter: Typesetter, text: str, size: float, bold: bool, max_width: float) -> str:
+    """The text, or as much of its beginning as fits ``max_width`` points together with an ellipsis."""
+    if typesetter.width(text, size, bold) <= max_width:
+        return text
+    fits, over = 0, len(text)
+    while over - fits > 1:
+        middle = (fits + over) // 2
+        if typesetter.width(text[:middle].rstrip() + _ELLIPSIS, size, bold) <= max_width:
+            fits = middle
+        else:
+            over = middle
+    return text[:fits].rstrip() + _ELLIPSIS
 
 
 class Document:
@@ -81,7 +107,7 @@ class Document:
             sheet: index of an earlier sheet, for what is known only at the end.
         """
         if max_width is not None:
-            text = self._shortened(text, size, bold, max_width)
+            text = shortened(self.type, text, size, bold, max_width)
         line = self.type.line(text, bold)
         width = line.width_em * size
         start = x - {"left": 0.0, "right": width, "centre": width / 2}[align]
@@ -93,18 +119,6 @@ class Document:
 
         self._add(draw, sheet)
         return width
-
-    def _shortened(self, text: str, size: float, bold: bool, max_width: float) -> str:
-        if self.type.width(text, size, bold) <= max_width:
-            return text
-        fits, over = 0, len(text)
-        while over - fits > 1:
-            middle = (fits + over) // 2
-            if self.type.width(text[:middle].rstrip() + _ELLIPSIS, size, bold) <= max_width:
-                fits = middle
-            else:
-                over = middle
-        return text[:fits].rstrip() + _ELLIPSIS
 
     def paragraph(
         self,
@@ -158,14 +172,21 @@ class Document:
         self,
         points: Sequence[tuple[float, float]],
         *,
-        stroke: Colour,
+        stroke: Colour | None,
         width: float,
         closed: bool = True,
+        fill: Colour | None = None,
+        dash: Sequence[float] | None = None,
+        opacity: float = 1.0,
     ) -> None:
-        """A line through points, closed or open."""
+        """A line through points, closed or open, and the area within.
+
+        Args:
+            dash: lengths of dashes and gaps in turn, in points. opacity: of the fill alone.
+        """
 
         def draw(canvas: Canvas, fonts: FontBook) -> None:
-            canvas.setStrokeColorRGB(*stroke)
+            canvas.setStrokeColorRGB(*(stroke or PAPER))
             canvas.setLineWidth(width)
             path = canvas.beginPath()
             path.moveTo(points[0][0], self.height - points[0][1])
@@ -174,7 +195,19 @@ class Document:
             if closed:
                 path.close()
             canvas.setLineJoin(1)
-            canvas.drawPath(path, stroke=1, fill=0)
+            # Only what is asked for is written: a plain line costs no more operators than it needs.
+            special = dash is not None or opacity < 1
+            if special:
+                canvas.saveState()
+            if dash is not None:
+                canvas.setDash(list(dash))
+            if fill is not None:
+                canvas.setFillColorRGB(*fill)
+            if opacity < 1:
+                canvas.setFillAlpha(opacity)
+            canvas.drawPath(path, stroke=int(stroke is not None), fill=int(fill is not None))
+            if special:
+                canvas.restoreState()
 
         self._add(draw)
 
