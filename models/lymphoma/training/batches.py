@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import threading
 from collections.abc import Iterator, Sequence
+from multiprocessing.process import BaseProcess
 from typing import Generic
 
 import numpy as np
@@ -85,8 +89,25 @@ def stream_batches(task: Task[B], config: TrainConfig, from_step: int) -> Iterat
         num_workers=workers,
         prefetch_factor=config.run.prefetch if workers else None,
         collate_fn=_as_it_is,
+        worker_init_fn=_leave_with_the_trainer if workers else None,
     )
     return iter(loader)
+
+
+def _leave_with_the_trainer(_worker: int) -> None:
+    """Ends this worker as soon as its trainer is gone, be it by SIGKILL.
+
+    torch's own watchdog looks at the operating system's parent, which is a fork server that outlives the trainer;
+    multiprocessing knows the process that asked for the worker.
+    """
+    trainer = multiprocessing.parent_process()
+    if trainer is not None:
+        threading.Thread(target=_outlive, args=(trainer,), name="leave with the trainer", daemon=True).start()
+
+
+def _outlive(trainer: BaseProcess) -> None:
+    trainer.join()
+    os._exit(1)
 
 
 def _as_it_is(batch: B) -> B:

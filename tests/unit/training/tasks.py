@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -83,10 +84,20 @@ def constant_hazard_nll(task: SurvivalTask) -> float:
 
 
 class SlowSurvivalTask(SurvivalTask):
-    """Takes a few milliseconds a batch, so that a kill can meet it anywhere."""
+    """Takes a few milliseconds a batch, so that a kill can meet it anywhere; notes which processes make batches.
+
+    Args:
+        makers: folder with a file per process, named by its id; None notes nothing.
+    """
+
+    def __init__(self, makers: Path | None = None) -> None:
+        super().__init__()
+        self._makers = makers
 
     def batch(self, draw: Draw) -> Patients:
         time.sleep(0.004)
+        if self._makers is not None:
+            (self._makers / str(os.getpid())).touch()
         return super().batch(draw)
 
 
@@ -115,4 +126,6 @@ def train_slowly(folder: Path, steps: int, workers: int) -> None:
     """What the child of the kill test does; one thread, because another number may change last bits."""
     torch.set_num_threads(1)
     config = quick_config(steps, workers=workers, checkpoint_every_steps=7, log_every_steps=1)
-    Trainer(SlowSurvivalTask(), config, folder).run()
+    makers = folder.with_name(f"{folder.name}-makers")
+    makers.mkdir(exist_ok=True)
+    Trainer(SlowSurvivalTask(makers), config, folder).run()

@@ -51,7 +51,7 @@ def rows_written(folder: Path) -> int:
 
 
 def kill(process: BaseProcess) -> None:
-    """Not ``join``: it would wait for the background worker too, which notices after seconds that it is alone."""
+    """Not ``join``: it would wait for the background worker too, which leaves a moment later."""
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
     until = time.monotonic() + 120
@@ -59,6 +59,16 @@ def kill(process: BaseProcess) -> None:
         while time.monotonic() < until:
             os.kill(process.pid, 0)
             time.sleep(0.003)
+
+
+def left_over(makers: Path, *, min_workers: int) -> list[int]:
+    """Processes that made batches and are still there ten seconds after their trainer is gone."""
+    known = [int(path.name) for path in makers.iterdir()]
+    assert len(known) >= max(min_workers, 1), "no process said that it makes batches"
+    until = time.monotonic() + 10
+    while (alive := [pid for pid in known if Path(f"/proc/{pid}").exists()]) and time.monotonic() < until:
+        time.sleep(0.05)
+    return alive
 
 
 @pytest.mark.kill
@@ -83,6 +93,7 @@ def test_killed_and_resumed_gives_the_same_bytes(start, tmp_path: Path, workers:
     for process in (last, undisturbed):
         process.join(120)
         assert process.exitcode == 0
+    assert left_over(tmp_path / "cut-makers", min_workers=workers * kills) == []
     assert min(killed_at) > 0
     assert max(killed_at) > 20, "no kill came after the first validation"
     assert outputs(cut) == outputs(whole)
