@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -11,15 +13,26 @@ import numpy.typing as npt
 from lymphoma.errors import NotComputable
 from lymphoma.survival.follow_up import Floats
 
-__all__ = ["Categorical", "Continuous", "Term", "columns_of", "encode"]
+__all__ = ["Categorical", "Continuous", "Scale", "Term", "columns_of", "encode"]
 
 
 @dataclass(frozen=True)
 class Continuous:
-    """A number that enters as itself; ``unit`` is for readers."""
+    """A number; ``unit`` is for readers.
+
+    Attributes:
+        scale: "linear" enters as itself, "log" as its natural logarithm; axes stay in the clinical unit.
+        least: of a "log" scale, above 0: what a smaller value counts as, 0 included (no lesion: a TMTV of 0 mL).
+    """
 
     name: str
     unit: str = ""
+    scale: Scale = "linear"
+    least: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.scale == "log") != (self.least is not None) or (self.least is not None and not 0 < self.least < inf):
+            raise ValueError(f"{self.name}: a least value above 0 belongs to a log scale, and to no other")
 
     @property
     def width(self) -> int:
@@ -45,14 +58,15 @@ class Categorical:
 
 
 Term = Continuous | Categorical
+Scale = Literal["linear", "log"]
 
 
 def columns_of(terms: Sequence[Term]) -> tuple[str, ...]:
-    """Names of the columns: the covariate's own, or ``name=level``."""
+    """Names of the columns: the covariate's own, ``log(name)``, or ``name=level``."""
     names: list[str] = []
     for term in terms:
         if isinstance(term, Continuous):
-            names.append(term.name)
+            names.append(term.name if term.scale == "linear" else f"log({term.name})")
         else:
             names.extend(f"{term.name}={level}" for level in term.levels[1:])
     return tuple(names)
@@ -70,7 +84,8 @@ def encode(terms: Sequence[Term], values: Sequence[npt.ArrayLike]) -> Floats:
             column = np.asarray(given, dtype=np.float64)
             if not np.isfinite(column).all():
                 raise NotComputable("COVARIATE_INVALID", f"{term.name} is not a number in every patient")
-            blocks.append(column[:, None])
+            entered = column if term.least is None else np.log(np.maximum(column, term.least))
+            blocks.append(entered[:, None])
         else:
             words = np.asarray(given, dtype=np.str_)
             if not np.isin(words, term.levels).all():

@@ -18,7 +18,7 @@ from lymphoma.errors import NotComputable
 from lymphoma.survival.cox import CoxModel
 from lymphoma.survival.design import Continuous, Term, columns_of, encode
 from lymphoma.survival.follow_up import Floats
-from lymphoma.survival.ticks import pretty
+from lymphoma.survival.ticks import pretty, pretty_log
 
 __all__ = [
     "Axis",
@@ -150,7 +150,7 @@ class Nomogram:
         Raises:
             NotComputable: ``COVARIATE_INVALID`` for a word that is no level.
         """
-        best, worst = self._extremes(values)
+        best, worst = self.extremes(values)
         points = tuple(
             None if value is None else (self._contribution(axis, value) - axis.least) * self.points_per_unit
             for axis, value in zip(self.axes, values, strict=True)
@@ -166,8 +166,8 @@ class Nomogram:
             tuple(n for n, a, p in zip(names, self.axes, points, strict=True) if p is not None and self._beyond(a, p)),
         )
 
-    def _extremes(self, values: Sequence[Value | None]) -> tuple[list[Value], list[Value]]:
-        """The values given, a missing one replaced by that of least and of most points."""
+    def extremes(self, values: Sequence[Value | None]) -> tuple[list[Value], list[Value]]:
+        """The values given, a missing one replaced by that of its axis with the least and with the most points."""
         best: list[Value] = []
         worst: list[Value] = []
         for axis, value in zip(self.axes, values, strict=True):
@@ -215,12 +215,20 @@ def axis_values(terms: Sequence[Term], values: Sequence[npt.ArrayLike], interval
         if not isinstance(term, Continuous):
             found.append(term.levels)
             continue
-        distinct = np.unique(np.asarray(column, dtype=np.float64))
+        distinct = np.unique(
+            np.maximum(np.asarray(column, dtype=np.float64), -np.inf if term.least is None else term.least)
+        )
         if distinct.size < 2 or not np.isfinite(distinct).all():
             raise NotComputable("COVARIATE_INVALID", f"{term.name} has no range")
         few = distinct.size <= DISTINCT_SHOWN
-        found.append(tuple(distinct.tolist()) if few else pretty(float(distinct[0]), float(distinct[-1]), intervals))
+        found.append(tuple(distinct.tolist()) if few else _grid(term, distinct, intervals))
     return tuple(found)
+
+
+def _grid(term: Continuous, distinct: Floats, intervals: int) -> AxisValues:
+    """Round numbers; values below the least of a log scale stand at it."""
+    least, most = float(distinct[0]), float(distinct[-1])
+    return pretty(least, most, intervals) if term.least is None else pretty_log(max(least, term.least), most)
 
 
 def build_nomogram(
