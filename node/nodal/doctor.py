@@ -21,6 +21,7 @@ from pydicom.uid import (
 
 from nodal.delivery import DimseSender
 from nodal.errors import NodalError
+from nodal.prognosis.shelf import open_shelf
 from nodal.settings import Destination, OrthancSettings, Settings
 
 __all__ = ["Check", "examine_node"]
@@ -125,10 +126,15 @@ def _processor() -> Check:
 
 
 def _bundles(settings: Settings) -> Check:
-    missing = [name for name, folder in settings.bundles.items() if not (folder / "configs/metadata.json").is_file()]
-    if missing:
-        return Check("bundles", "wrong", f"no configs/metadata.json in: {', '.join(missing)}")
-    return Check("bundles", "note", f"{len(settings.bundles)} configured; measures need none")
+    shelf = open_shelf(settings)
+    if shelf.refused:
+        faults = (f"{one.name}: {one.code}, {one.reason}" for one in shelf.refused.values())
+        return Check("bundles", "wrong", "; ".join(faults))
+    kept = (
+        f"{bundle.metadata.name} {bundle.metadata.version} ({bundle.evidence.level})"
+        for bundle in shelf.bundles.values()
+    )
+    return Check("bundles", "good", ", ".join(kept) or "none: no system judges a patient")
 
 
 def _fonts() -> Check:

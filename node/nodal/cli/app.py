@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from lymphoma.errors import CannotDo, TrainingFailed
 from rich.console import Console
 
 from nodal import logs
-from nodal.errors import NodalError, Refused
+from nodal.errors import Code, Failed, NodalError, Refused
 from nodal.settings import Settings, load_settings
 
 __all__ = ["Config", "Json", "app", "err", "main", "out", "read_settings", "say_error", "show_json"]
@@ -37,9 +38,17 @@ def main() -> None:
     """Entry point of ``nodal``: every error of the node becomes its code, its sentence and its exit code."""
     try:
         app()
-    except NodalError as error:
+    except (NodalError, CannotDo) as fault:
+        error = fault if isinstance(fault, NodalError) else _in_the_nodes_words(fault)
         say_error(error, as_json="--json" in sys.argv)
         sys.exit(error.exit_code)
+
+
+def _in_the_nodes_words(fault: CannotDo) -> NodalError:
+    """A refusal of the science: what was given is unusable, except where a training itself went wrong."""
+    if isinstance(fault, TrainingFailed):
+        return Failed(Code(fault.code), fault.reason)
+    return Refused(Code(fault.code), fault.reason)
 
 
 def say_error(error: NodalError, *, as_json: bool) -> None:
