@@ -1,4 +1,13 @@
-"""A bundle: a system's trained weights, configuration and card in MONAI's bundle layout, verified before use."""
+"""A bundle: a system's trained weights, prognostic models and card in MONAI's bundle layout, verified before use.
+
+configs/metadata.json       what it is, and the digest of every other file that is read
+configs/train.yaml          the training of its networks; absent where there is none
+models/*.safetensors        weights; absent where it reads covariates alone
+survival/pfs.json, os.json  prognostic models; absent where it has none for that endpoint
+survival/out_of_fold.json   predictions of the training patients by models that never saw them; optional
+survival/<word>.json        what a system keeps besides
+statistics.json, evidence.json, docs/README.md
+"""
 
 from __future__ import annotations
 
@@ -7,13 +16,21 @@ import json
 import re
 import shutil
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from lymphoma.errors import BundleRefused
+from lymphoma.prognosis.model import Endpoint, PrognosticModel
+from lymphoma.prognosis.store import (
+    OutOfFold,
+    model_from_json,
+    model_to_json,
+    out_of_fold_from_json,
+    out_of_fold_to_json,
+)
 from lymphoma.training.card import write_card
 from lymphoma.training.config import TrainConfig, read_config, write_config
 from lymphoma.training.evidence import Evidence
@@ -30,14 +47,17 @@ from lymphoma.training.weights import (
     write_weights,
 )
 
-__all__ = ["Bundle", "export_bundle", "load_bundle", "write_evidence"]
+__all__ = ["Bundle", "Survival", "export_bundle", "load_bundle", "write_evidence"]
 
 METADATA = "configs/metadata.json"
 TRAIN = "configs/train.yaml"
 STATISTICS = "statistics.json"
 EVIDENCE = "evidence.json"
 CARD = "docs/README.md"
-_FIXED = (TRAIN, STATISTICS, EVIDENCE)
+OUT_OF_FOLD = "survival/out_of_fold.json"
+_NEEDED = (STATISTICS, EVIDENCE)
+_ENDPOINTS: tuple[Endpoint, ...] = ("pfs", "os")
+_SURVIVAL = re.compile(r"survival/[a-z0-9][a-z0-9_]*\.json")
 _WEIGHTS = re.compile(r"models/[A-Za-z0-9][A-Za-z0-9_.-]*\.safetensors")
 _PICKLES = {".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".npy", ".npz", ".joblib", ".ts"}
 
@@ -48,18 +68,49 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
+class Survival:
+    """What a bundle holds of survival.
+
+    Attributes:
+        models: at most one for each endpoint. further: word -> JSON, kept as ``survival/<word>.json``.
+    """
+
+    models: tuple[PrognosticModel, ...] = ()
+    out_of_fold: OutOfFold | None = None
+    further: Mapping[str, str] = field(default_factory=dict)
+
+    def files(self) -> dict[str, str]:
+        """Name in the bundle -> content.
+
+        Raises:
+            ValueError: two models of one endpoint, or a word that is taken or is no plain word.
+        """
+        texts = [(_survival_name(model.endpoint), model_to_json(model)) for model in self.models]
+        if self.out_of_fold is not None:
+            texts.append((OUT_OF_FOLD, out_of_fold_to_json(self.out_of_fold)))
+        texts += [(_survival_name(word), text) for word, text in self.further.items()]
+        if len(dict(texts)) != len(texts) or not all(_SURVIVAL.fullmatch(name) for name, _ in texts):
+            raise ValueError("each file of a bundle has a plain name of its own")
+        return dict(texts)
+
+
+@dataclass(frozen=True, eq=False)
 class Bundle:
-    """A verified bundle. Weights are read when they are asked for, and verified again then."""
+    """A verified bundle. Weights and models are read when they are asked for, and verified again then.
+
+    Attributes:
+        config: of the training of its networks; None without one.
+    """
 
     folder: Path
     metadata: Metadata
-    config: TrainConfig
+    config: TrainConfig | None
     statistics: RangeStatistics
     evidence: Evidence
 
     @property
     def digest(self) -> str:
-        """SHA-256 over the digests of weights, configuration and statistics; the evidence may grow without it."""
+        """SHA-256 over the digests of all files but the evidence, which may grow without it."""
         return _digest(self.metadata)
 
     @property
@@ -79,44 +130,103 @@ class Bundle:
             raise BundleRefused("BUNDLE_FILE_MISSING", f"the bundle has no network {network}")
         return read_weights(self.folder, files)
 
+    def survival(self, endpoint: Endpoint) -> PrognosticModel | None:
+        """The prognostic model of an endpoint with the site's last recalibration; None where there is none.
+
+        Raises:
+            BundleRefused: as :meth:`weights`; ``BUNDLE_UNREADABLE`` also for a model of another endpoint.
+        """
+        if (text := self.further(endpoint)) is None:
+            return None
+        model = model_from_json(text)
+        if model.endpoint != endpoint or model.recalibration is not None:
+            raise BundleRefused("BUNDLE_UNREADABLE", f"{_survival_name(endpoint)} holds another model than it says")
+        corrections = [one.correction for one in self.evidence.recalibrations if one.endpoint == endpoint]
+        return model.recalibrated(corrections[-1]) if corrections else model
+
+    def out_of_fold(self) -> OutOfFold | None:
+        """Predictions of the training patients by models that never saw them; None where none are kept.
+
+        Raises:
+            BundleRefused: as :meth:`survival`.
+        """
+        text = self.further("out_of_fold")
+        return None if text is None else out_of_fold_from_json(text)
+
+    def further(self, word: str) -> str | None:
+        """The text of ``survival/<word>.json``; None where the bundle lists no such file.
+
+        Raises:
+            BundleRefused: as :meth:`weights`.
+        """
+        name = _survival_name(word)
+        listed = {entry.file: entry.sha256 for entry in self.metadata.nodal.files}
+        if name not in listed:
+            return None
+        verify(self.folder, name, listed[name])
+        try:
+            return (self.folder / name).read_bytes().decode("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise BundleRefused("BUNDLE_UNREADABLE", f"{name} is no JSON file") from error
+
 
 def export_bundle(
     folder: Path,
     said: Description,
     networks: Mapping[str, Tensors],
-    config: TrainConfig,
+    config: TrainConfig | None,
     statistics: RangeStatistics,
     evidence: Evidence,
     *,
+    survival: Survival | None = None,
     half: bool = True,
     limit_bytes: int = SHIPPED_BYTES,
 ) -> Bundle:
     """Writes a bundle beside its place and moves it there whole.
 
     Args:
-        networks: state dictionaries by name; a system may have one, or one per fold and endpoint.
+        networks: state dictionaries by name; a system may have none, one, or one per fold and endpoint.
+        config: None without networks. survival: models without a recalibration, which belongs to the evidence.
         half: float16 weights. limit_bytes: largest weight file; a network above it is cut into several.
 
     Raises:
         BundleRefused: ``BUNDLE_EXISTS``, ``BUNDLE_TENSOR_TOO_LARGE``.
+        ValueError: networks without a configuration; a recalibrated model.
     """
+    holds = survival or Survival()
+    if (networks and config is None) or any(model.recalibration is not None for model in holds.models):
+        raise ValueError("networks need their configuration, and models are kept as they were fitted")
     if folder.exists():
         raise BundleRefused("BUNDLE_EXISTS", f"{folder.name} is already there")
     part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
-    for name in ("configs", "models", "docs"):
+    for name in ("configs", "docs", *(["models"] if networks else [])):
         (part / name).mkdir(parents=True)
     weights: tuple[WeightFile, ...] = ()
     for name, tensors in networks.items():
         weights += write_weights(part, "models", name, halved(tensors) if half else tensors, limit_bytes)
-    write_config(config, part / TRAIN)
-    _write_json(part / STATISTICS, _STATISTICS.dump_python(statistics, mode="json"))
-    _write_json(part / EVIDENCE, _EVIDENCE.dump_python(evidence, mode="json"))
-    metadata = describe(said, weights, tuple(FileDigest(name, file_sha256(part / name)) for name in _FIXED))
+    names = _write_files(part, config, statistics, evidence, holds)
+    metadata = describe(said, weights, tuple(FileDigest(name, file_sha256(part / name)) for name in names))
     _write_json(part / METADATA, asdict(metadata))
-    write_card(part / CARD, said, metadata, config, statistics, evidence)
+    write_card(part / CARD, said, metadata, config, statistics, evidence, holds.models)
     part.rename(folder)
     return Bundle(folder, metadata, config, statistics, evidence)
+
+
+def _write_files(
+    part: Path, config: TrainConfig | None, statistics: RangeStatistics, evidence: Evidence, holds: Survival
+) -> tuple[str, ...]:
+    """Writes all that is verified beside the weights; the names."""
+    if config is not None:
+        write_config(config, part / TRAIN)
+    _write_json(part / STATISTICS, _STATISTICS.dump_python(statistics, mode="json"))
+    _write_json(part / EVIDENCE, _EVIDENCE.dump_python(evidence, mode="json"))
+    files = holds.files()
+    if files:
+        (part / "survival").mkdir()
+    for name, text in files.items():
+        write_whole(part / name, text.encode())
+    return (*([TRAIN] if config is not None else []), *_NEEDED, *files)
 
 
 def load_bundle(folder: Path, systems: Collection[str], *, for_acceptance: bool = False) -> Bundle:
@@ -137,7 +247,13 @@ def load_bundle(folder: Path, systems: Collection[str], *, for_acceptance: bool 
         verify(folder, name, sha256)
     evidence = _parse(_EVIDENCE, folder, EVIDENCE)
     _check_level(metadata, evidence, for_acceptance)
-    return Bundle(folder, metadata, read_config(folder / TRAIN), _parse(_STATISTICS, folder, STATISTICS), evidence)
+    has_config = any(entry.file == TRAIN for entry in metadata.nodal.files)
+    config = read_config(folder / TRAIN) if has_config else None
+    bundle = Bundle(folder, metadata, config, _parse(_STATISTICS, folder, STATISTICS), evidence)
+    for endpoint in _ENDPOINTS:
+        bundle.survival(endpoint)  # refused now, not when the first patient comes
+    bundle.out_of_fold()
+    return bundle
 
 
 def write_evidence(bundle: Bundle, evidence: Evidence) -> Bundle:
@@ -170,16 +286,31 @@ def _check_files(folder: Path, metadata: Metadata) -> None:
     for name in listed:
         if not _WEIGHTS.fullmatch(name):
             raise BundleRefused("BUNDLE_PICKLE", f"{name} is not a safetensors file in models/")
-    if {entry.file for entry in metadata.nodal.files} != set(_FIXED):
-        raise BundleRefused("BUNDLE_UNREADABLE", f"{METADATA} does not list {', '.join(_FIXED)}")
+    _check_listed(metadata)
+    kept = listed | {entry.file for entry in metadata.nodal.files}
     for file in sorted(folder.rglob("*")):
         name = file.relative_to(folder).as_posix()
         if file.is_symlink():
             raise BundleRefused("BUNDLE_FILE_UNLISTED", f"{name} is a link")
         if file.suffix.lower() in _PICKLES:
             raise BundleRefused("BUNDLE_PICKLE", f"{name} could run code when it is read")
-        if name.startswith("models/") and name not in listed:
+        if name.startswith(("models/", "survival/")) and name not in kept:
             raise BundleRefused("BUNDLE_FILE_UNLISTED", f"{name} is not listed in {METADATA}")
+
+
+def _check_listed(metadata: Metadata) -> None:
+    """What must be listed is, once, and nothing else but models of survival."""
+    names = [entry.file for entry in metadata.nodal.files]
+    needed = {*_NEEDED, *([TRAIN] if metadata.nodal.weights else [])}
+    strange = [name for name in names if name not in {*needed, TRAIN} and not _SURVIVAL.fullmatch(name)]
+    if needed - set(names):
+        raise BundleRefused("BUNDLE_UNREADABLE", f"{METADATA} does not list {', '.join(sorted(needed - set(names)))}")
+    if strange or len(set(names)) != len(names):
+        raise BundleRefused("BUNDLE_UNREADABLE", f"{METADATA} lists a file twice, or one that no bundle has")
+
+
+def _survival_name(word: str) -> str:
+    return f"survival/{word}.json"
 
 
 def _check_level(metadata: Metadata, evidence: Evidence, for_acceptance: bool) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from lymphoma.prognosis.model import PrognosticModel
 from lymphoma.training.config import TrainConfig
 from lymphoma.training.evidence import Evidence, MetricEstimate
 from lymphoma.training.metadata import Description, Metadata, TensorFormat
@@ -14,6 +15,7 @@ __all__ = ["write_card"]
 
 UNKNOWN = "not known"
 SIMULATED = "**Simulation-trained, not for clinical use.** No patient contributed to these weights."
+NAMES = {"pfs": "progression-free survival", "os": "overall survival"}
 Lines = Iterable[str]
 
 
@@ -21,9 +23,10 @@ def write_card(
     file: Path,
     said: Description,
     metadata: Metadata,
-    config: TrainConfig,
+    config: TrainConfig | None,
     statistics: RangeStatistics,
     evidence: Evidence,
+    models: Sequence[PrognosticModel] = (),
 ) -> None:
     """Writes the card in Markdown; a heading with nothing to say says so rather than being left out."""
     sections = (
@@ -33,8 +36,9 @@ def write_card(
         ("Reference standard", [UNKNOWN]),
         ("Inputs and outputs", _formats(metadata)),
         ("Training", _training(config, metadata)),
+        *((f"Model of {NAMES[model.endpoint]}", _model(model)) for model in models),
         ("Range of the training patients", _range(statistics)),
-        ("Performance", _performance(evidence)),
+        ("Performance at export", _performance(evidence)),
         ("Subgroups and fairness", [UNKNOWN]),
         ("Missing data", [UNKNOWN]),
         ("Limitations", [f"- {limit}" for limit in said.limits] or [UNKNOWN]),
@@ -83,7 +87,9 @@ def _formats(metadata: Metadata) -> Lines:
     return _table(("", "name", "values", "shape", "channels"), rows)
 
 
-def _training(config: TrainConfig, metadata: Metadata) -> Lines:
+def _training(config: TrainConfig | None, metadata: Metadata) -> Lines:
+    if config is None:
+        return ["No network; the models of survival are fitted by partial likelihood (Cox, ties by Efron)."]
     optimiser = config.optimiser
     return [
         f"{config.steps} updates of {config.accumulation} x {config.batch_size} samples, {optimiser.name} at "
@@ -91,6 +97,29 @@ def _training(config: TrainConfig, metadata: Metadata) -> Lines:
         "`configs/train.yaml`.",
         "",
         f"torch {metadata.pytorch_version}, MONAI {metadata.monai_version}, numpy {metadata.numpy_version}.",
+    ]
+
+
+def _model(model: PrognosticModel) -> Lines:
+    rows = [
+        (row.name, f"{row.coefficient:.4f}", f"{row.hazard_ratio:.3f}", f"{row.lower:.3f} to {row.upper:.3f}")
+        for row in model.cox.table()
+    ]
+    seen = "judged by models that never saw them" if model.grouped_out_of_fold else "judged by this model itself"
+    groups = [(group.name, str(group.n), str(group.events)) for group in model.groups]
+    cuts = ", ".join(f"{cut:.4f}" for cut in model.cutoffs) or "none, as no cut-off did better than chance"
+    left_out = [f"{one.months:g} months ({one.reason.replace('_', ' ')})" for one in model.withheld_horizons]
+    return [
+        f"{model.cox.n} patients, {model.cox.events} events.",
+        "",
+        *_table(("covariate", "coefficient", "hazard ratio", "95 % interval"), rows),
+        "",
+        f"Cut-offs of the linear predictor ({model.cutoff_rule}): {cuts}. The training patients, {seen}:",
+        "",
+        *_table(("group", "patients", "events"), groups),
+        "",
+        f"Survival is said at {', '.join(f'{months:g}' for months in model.horizons_months) or 'no'} months"
+        + (f"; left out: {', '.join(left_out)}." if left_out else "."),
     ]
 
 
@@ -114,7 +143,8 @@ def _performance(evidence: Evidence) -> Lines:
         return metric.name, f"{metric.value:.3f}", interval, metric.cohort
 
     rows = [row(metric) for metric in evidence.metrics] or [(UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN)]
-    return [f"Evidence level {evidence.level}.", "", *_table(("metric", "value", "95 % interval", "cohort"), rows)]
+    said = f"Evidence level {evidence.level}. What was found later, at this site, stands in `evidence.json`."
+    return [said, "", *_table(("metric", "value", "95 % interval", "cohort"), rows)]
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
