@@ -33,7 +33,7 @@ from lymphoma.prognosis.store import (
 )
 from lymphoma.training.card import write_card
 from lymphoma.training.config import TrainConfig, read_config, write_config
-from lymphoma.training.evidence import Evidence
+from lymphoma.training.evidence import Evidence, calibration_digest
 from lymphoma.training.files import file_sha256, write_whole
 from lymphoma.training.metadata import LAYOUT, Description, FileDigest, Metadata, describe
 from lymphoma.training.statistics import RangeStatistics
@@ -319,7 +319,11 @@ def _check_level(metadata: Metadata, evidence: Evidence, for_acceptance: bool) -
     if metadata.nodal.trained_on == "virtual":
         raise BundleRefused("BUNDLE_NOT_ACCEPTED", f"trained on virtual patients, so never {evidence.level}")
     acceptance = evidence.acceptance
-    passed = acceptance is not None and acceptance.passed and acceptance.bundle_digest == _digest(metadata)
+    if acceptance is None or not acceptance.passed:
+        passed = False
+    else:
+        accepted = (acceptance.bundle_digest, acceptance.calibration_digest)
+        passed = accepted == (_digest(metadata), calibration_digest(evidence.recalibrations))
     if not passed and not for_acceptance:
         raise BundleRefused("BUNDLE_NOT_ACCEPTED", f"level {evidence.level} needs a passed acceptance of these weights")
 

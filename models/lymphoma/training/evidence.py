@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 from lymphoma.prognosis.model import Recalibration
@@ -15,6 +18,7 @@ __all__ = [
     "Evidence",
     "MetricEstimate",
     "RecalibrationRecord",
+    "calibration_digest",
 ]
 
 
@@ -104,6 +108,7 @@ class Acceptance:
 
     Attributes:
         bundle_digest: :attr:`lymphoma.training.bundle.Bundle.digest` of the bundle that was run.
+        calibration_digest: :func:`calibration_digest` of the corrections that it had; the bundle's digest has them not.
         cohort, cohort_digest, n, events: that it was run on. checks: all that was looked at.
         by: who answers for it. at: ISO 8601 in UTC. signature: over all other fields, hexadecimal.
     """
@@ -118,6 +123,7 @@ class Acceptance:
     by: str = ""
     at: str = ""
     signature: str = ""
+    calibration_digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -143,3 +149,11 @@ class Evidence:
     internal: CohortEvidence | None = None
     external: CohortEvidence | None = None
     recalibrations: tuple[RecalibrationRecord, ...] = ()
+
+
+def calibration_digest(recalibrations: Sequence[RecalibrationRecord]) -> str:
+    """SHA-256 over the corrections of a bundle, which change what it says of a patient; empty without one."""
+    if not recalibrations:
+        return ""
+    content = json.dumps([asdict(one) for one in recalibrations], sort_keys=True, allow_nan=False)
+    return hashlib.sha256(content.encode()).hexdigest()
