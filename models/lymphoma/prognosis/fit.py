@@ -26,7 +26,7 @@ from lymphoma.survival.follow_up import Floats, FollowUp
 from lymphoma.survival.groups import groups_by_cutoffs
 from lymphoma.survival.nomogram import Value, axis_values
 
-__all__ = ["CUTOFF_MONTHS", "GROUP_NAMES", "fit_prognostic_model"]
+__all__ = ["CUTOFF_MONTHS", "GROUP_NAMES", "fit_prognostic_model", "group_curve"]
 
 CUTOFF_MONTHS = 24.0
 """Horizon of Youden's cut-off: most events of aggressive lymphoma fall before it (evidence of the papers: 2 years)."""
@@ -112,10 +112,11 @@ def _horizons(follow_up: FollowUp) -> tuple[tuple[float, ...], tuple[WithheldHor
 def _groups(follow_up: FollowUp, score: Floats, cutoffs: tuple[float, ...]) -> tuple[GroupCurve, ...]:
     names = GROUP_NAMES[len(cutoffs) + 1]
     group = groups_by_cutoffs(score, cutoffs) if cutoffs else np.zeros(len(score), dtype=np.int64)
-    return tuple(_curve(name, follow_up.take(group == number)) for number, name in enumerate(names))
+    return tuple(group_curve(name, follow_up.take(group == number)) for number, name in enumerate(names))
 
 
-def _curve(name: str, follow_up: FollowUp) -> GroupCurve:
+def group_curve(name: str, follow_up: FollowUp) -> GroupCurve:
+    """Kaplan-Meier curve of a risk group, at the months of its drawing that were followed."""
     found = kaplan_meier(follow_up)
     months = np.array([month for month in CURVE_MONTHS if month <= follow_up.months.max()])
     step = np.searchsorted(found.months, months, side="right") - 1
