@@ -1,8 +1,9 @@
 """``nodal simulate``: virtual patients as a cohort folder, made by several processes at once.
 
 The folder is that of any cohort, ``cohort.csv`` with ``studies``; the truth that no system may see stands apart:
-``truth.csv`` with each patient's true risk, and ``truth.npz`` with the true features it follows from. ``cohort.json``
-says that nobody in it is real.
+``truth.csv`` with each patient's true risk, and ``truth.npz`` with the true features it follows from. Patients without
+images have ``features.npz`` and ``measures.csv``, both as a scan with its noise would give them. ``cohort.json`` says
+that nobody in it is real.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from lymphoma.simulation.outcomes import (
     outcome_model,
     true_risks,
 )
+from lymphoma.simulation.pet_measures import pet_measures
 from lymphoma.simulation.protocol import TRAINING_GRID
 from lymphoma.simulation.risk import MODES, true_eta
 from lymphoma.simulation.sampler import SampledPatients, sample_patients
@@ -43,6 +45,7 @@ from lymphoma.simulation.sets import SETS
 from lymphoma.simulation.store import save_nifti
 
 from nodal.cohort.about import About
+from nodal.cohort.measures import MEASURES_NAME, write_measures
 from nodal.cohort.table import Row, write_table
 from nodal.dicom.write import write_study
 from nodal.errors import WrongUsage
@@ -178,7 +181,9 @@ def _sample_all(order: Order, workers: int, told: Progress) -> None:
         parts.append(part)
         told(sum(len(done.seeds) for done in parts), len(order.seeds))
     parts.sort(key=lambda part: part.seeds[0])
-    join_tables([part.measured for part in parts]).save(order.out / "features.npz")
+    measured = join_tables([part.measured for part in parts])
+    measured.save(order.out / "features.npz")
+    write_measures(order.out / MEASURES_NAME, zip(measured.patient_ids, pet_measures(measured), strict=True))
     _write_tables(order, join_tables([part.true for part in parts]), ())
 
 

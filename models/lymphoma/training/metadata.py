@@ -19,6 +19,7 @@ __all__ = [
     "NodalMetadata",
     "TensorFormat",
     "cohort_digest",
+    "contents_digest",
     "describe",
 ]
 
@@ -130,7 +131,12 @@ class Metadata:
 
 def cohort_digest(subjects: Iterable[Subject]) -> str:
     """SHA-256 over the contents of a cohort's patients, in whatever order they come."""
-    return hashlib.sha256("\n".join(sorted(subject.content for subject in subjects)).encode()).hexdigest()
+    return contents_digest(subject.content for subject in subjects)
+
+
+def contents_digest(contents: Iterable[str]) -> str:
+    """:func:`cohort_digest` from the contents alone."""
+    return hashlib.sha256("\n".join(sorted(contents)).encode()).hexdigest()
 
 
 def _packages() -> dict[str, str]:
