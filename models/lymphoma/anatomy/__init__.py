@@ -1,7 +1,7 @@
 """Organ maps and what they tell: coverage, sites, reference tissues."""
 
 from lymphoma.anatomy.coverage import Coverage, coverage
-from lymphoma.anatomy.organs import Anatomy, AnatomyEngine, GivenAnatomy, NoAnatomy, organ_at
+from lymphoma.anatomy.organs import Anatomy, AnatomyEngine, GivenAnatomy, NoAnatomy
 from lymphoma.anatomy.reference import ct_contrast, reference_liver
 
 __all__ = [
@@ -12,6 +12,5 @@ __all__ = [
     "NoAnatomy",
     "coverage",
     "ct_contrast",
-    "organ_at",
     "reference_liver",
 ]

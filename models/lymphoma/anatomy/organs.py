@@ -13,7 +13,7 @@ from lymphoma.errors import NotComputable
 from lymphoma.imaging.resample import resample_like
 from lymphoma.imaging.volume import Volume
 
-__all__ = ["Anatomy", "AnatomyEngine", "GivenAnatomy", "NoAnatomy", "organ_at"]
+__all__ = ["Anatomy", "AnatomyEngine", "GivenAnatomy", "NoAnatomy"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,19 +97,3 @@ class GivenAnatomy:
         if self.organs.same_grid(suv):
             return Anatomy(self.name, self.organs, self.names)
         return Anatomy(self.name, resample_like(self.organs, suv, fill=0, interpolation="nearest"), self.names)
-
-
-def organ_at(anatomy: Anatomy, lesion: npt.NDArray[np.bool_]) -> str | None:
-    """The organ that shares most voxels with a lesion; equal shares: the lower label.
-
-    Args:
-        lesion: bool on the PET grid.
-
-    Returns:
-        None where no organ is known, or the lesion touches none.
-    """
-    if anatomy.organs is None:
-        return None
-    shared = np.bincount(anatomy.organs.array[lesion].astype(np.int64).ravel())
-    shared[:1] = 0
-    return anatomy.names.get(int(np.argmax(shared))) if shared.any() else None

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from dataclasses import replace
 
-from lymphoma.anatomy import Anatomy, Coverage, coverage, ct_contrast, organ_at, reference_liver
+from lymphoma.anatomy import Anatomy, Coverage, coverage, ct_contrast, reference_liver
+from lymphoma.anatomy.stations import Site, sites_of
 from lymphoma.errors import NotComputable
 from lymphoma.imaging import Volume, pet_ct_shift_mm
 from lymphoma.lesions import LesionMeasures, TotalMeasures, measure_lesions, measure_totals
+from lymphoma.survival.staging import suggest_staging
 from pydicom import Dataset
 
 from nodal import __version__
@@ -22,13 +25,14 @@ from nodal.findings import (
     Provenance,
     Quality,
     Segmentation,
+    Suggestion,
     Totals,
 )
 from nodal.jobs.records import Loaded, Measured, SelectionRecord
 from nodal.prognosis.study import Prognosis
 from nodal.report.uids import tracking_uid
 
-__all__ = ["findings", "measure", "with_dicom"]
+__all__ = ["findings", "measure"]
 
 LIVER_SUV_EANM = (1.3, 3.0)
 """Range of the liver's SUVmean in a well-made FDG scan (EANM; outside is a flag, never a refusal)."""
@@ -58,7 +62,8 @@ def measure(
     """
     seen = coverage(suv, ct_hu, anatomy)
     measures = measure_lesions(suv, lesion_map)
-    lesions = tuple(_lesion(one, lesion_map, anatomy, digest, lesion_map_sha256) for one in measures)
+    sites = sites_of(anatomy, lesion_map)
+    lesions = tuple(_lesion(one, site, digest, lesion_map_sha256) for one, site in zip(measures, sites, strict=True))
     totals = measure_totals(
         measures, weight_kg=_number(header, "PatientWeight"), height_m=_number(header, "PatientSize")
     )
@@ -66,7 +71,8 @@ def measure(
     liver, without_liver = _liver(suv, anatomy)
     quality = _quality(suv, ct_hu, anatomy, seen, loaded, liver)
     missing = (*_fov_missing(partial), *without_liver)
-    return Measured(lesions, (), _totals(totals, seen, partial), quality, missing)
+    suggested = () if partial else _suggestions(sites)
+    return Measured(lesions, (), _totals(totals, seen, partial), quality, missing, suggested)
 
 
 def _number(header: Dataset, keyword: str) -> float | None:
@@ -74,7 +80,19 @@ def _number(header: Dataset, keyword: str) -> float | None:
     return float(value) if value not in (None, "") else None
 
 
-def _lesion(one: LesionMeasures, lesion_map: Volume, anatomy: Anatomy, digest: str, lesion_map_sha256: str) -> Lesion:
+def _suggestions(sites: Sequence[Site]) -> tuple[Suggestion, ...]:
+    """Stage and extranodal organs that the lesions' sites suggest; a person confirms them."""
+    found = suggest_staging(sites)
+    if found is None:
+        return ()
+    stage = f"at least {found.stage}" if found.at_least else found.stage
+    suggested = [Suggestion("stage", (stage,), found.why, found.doubts)]
+    if found.organs:
+        suggested.append(Suggestion("extranodal_sites", found.organs, "organs that hold a lesion", found.doubts))
+    return tuple(suggested)
+
+
+def _lesion(one: LesionMeasures, site: Site, digest: str, lesion_map_sha256: str) -> Lesion:
     return Lesion(
         number=one.number,
         tracking_uid=tracking_uid(digest, lesion_map_sha256, one.number),
@@ -87,7 +105,8 @@ def _lesion(one: LesionMeasures, lesion_map: Volume, anatomy: Anatomy, digest: s
         longest_diameter_mm=one.longest_diameter_mm,
         centroid_mm=one.centroid_mm,
         hottest_mm=one.hottest_mm,
-        organ=organ_at(anatomy, lesion_map.array == one.number),
+        station=site.station if site.organ is None else None,
+        organ=site.organ,
     )
 
 
@@ -210,14 +229,3 @@ def _attended(lesion: Lesion, prognosis: Prognosis) -> Lesion:
     """The lesion with each system's attention on it."""
     weights = {name: each[lesion.number] for name, each in prognosis.attention.items() if lesion.number in each}
     return replace(lesion, attention=weights)
-
-
-def with_dicom(clinical: ClinicalRecord, header: Dataset) -> ClinicalRecord:
-    """Age and sex from the PET's header where the record leaves them open."""
-    sources, age, sex = dict(clinical.sources), clinical.age_years, clinical.sex
-    text = str(header.get("PatientAge", "") or "")
-    if age is None and text.endswith("Y") and text[:-1].isdigit():
-        age, sources["age_years"] = float(text[:-1]), "dicom"
-    if sex is None and header.get("PatientSex") in ("M", "F"):
-        sex, sources["sex"] = header.PatientSex, "dicom"
-    return replace(clinical, age_years=age, sex=sex, sources=sources)

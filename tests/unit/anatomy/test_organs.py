@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from lymphoma.anatomy import Anatomy, AnatomyEngine, GivenAnatomy, NoAnatomy, organ_at
+from lymphoma.anatomy import Anatomy, AnatomyEngine, GivenAnatomy, NoAnatomy
 from lymphoma.errors import NotComputable
 
 from tests.unit.imaging.grids import FLIPPED, zeros
@@ -61,20 +61,3 @@ def test_a_given_map_on_the_same_grid_is_taken_as_it_is():
     anatomy = two_organs()
     found = GivenAnatomy(anatomy.organs, NAMES).find(zeros((4, 4, 10)), zeros((4, 4, 10)))
     assert found.organs is anatomy.organs
-
-
-@pytest.mark.parametrize(
-    ("columns", "organ"),
-    [((0, 2), None), ((1, 3), "liver"), ((4, 7), "spleen"), ((4, 6), "liver"), ((7, 10), "spleen"), ((0, 10), "liver")],
-)
-def test_the_organ_with_the_largest_share(columns, organ):
-    """Background does not count; equal shares go to the lower label."""
-    lesion = np.zeros((4, 4, 10), bool)
-    lesion[1, 1, slice(*columns)] = True
-    assert organ_at(two_organs(), lesion) == organ
-
-
-def test_no_organ_without_a_map_or_a_lesion():
-    lesion = np.ones((4, 4, 10), bool)
-    assert organ_at(Anatomy("none"), lesion) is None
-    assert organ_at(two_organs(), ~lesion) is None
