@@ -1,0 +1,146 @@
+"""What an evaluation report says and in which order; the headline first, what may not be relied on last."""
+
+from __future__ import annotations
+
+from lymphoma.evaluation.result import EndpointResult, Evaluation
+
+from nodal.evaluation.cohort_tables import control_table, covariate_table, fold_table, one_table, subgroup_table
+from nodal.evaluation.page import Block, Facts, Figures, Notice, Page, Paragraph, Section
+from nodal.evaluation.pictures import (
+    added_forest,
+    calibration_figures,
+    decision_figures,
+    discrimination_forest,
+    group_figure,
+)
+from nodal.evaluation.tables import (
+    added_table,
+    as_published_table,
+    benefit_table,
+    calibration_table,
+    comparison_table,
+    group_table,
+    model_table,
+    threshold_table,
+)
+from nodal.evaluation.words import ENDPOINTS, count, years
+
+__all__ = ["contents_of"]
+
+TITLE = "Evaluation of prognostic models"
+VIRTUAL = "VIRTUAL PATIENTS · simulated, not people: nothing here says how well a model works on patients"
+VIRTUAL_LIMIT = (
+    "The patients are virtual. Their risk follows a known rule, so that methods can be compared; the figures say "
+    "nothing about a model's worth in care."
+)
+LIMITS = (
+    "Intervals come from resampling the patients of each test fold. They do not hold the variation that another "
+    "training cohort, or other folds, would bring.",
+    "Patients for whom a model lacks a value are left out, not filled in; the common set may differ from the cohort.",
+    "A published index is used with its own points. Its survival is a Cox model on those points, fitted in the "
+    "training fold, so that only its ranking is the published one.",
+    "A C-index near another does not make two models exchangeable: calibration and net benefit decide what they are "
+    "good for.",
+)
+AS_PUBLISHED = (
+    "These figures leave out the patients who were censored before the time named. With censoring they do not hold; "
+    "they stand here only because papers print them, to be set beside those papers."
+)
+
+
+def contents_of(evaluation: Evaluation) -> Page:
+    """The report of an evaluation."""
+    sections = [_subject(evaluation)]
+    for result in evaluation.endpoints:
+        sections += _endpoint(result)
+    sections.append(_limits(evaluation))
+    versions = ", ".join(f"{name} {version}" for name, version in evaluation.versions)
+    return Page(
+        TITLE,
+        f"{evaluation.cohort} · {count(evaluation.patients)} patients",
+        (Notice(VIRTUAL, "banner"),) if evaluation.virtual else (),
+        tuple(sections),
+        versions,
+    )
+
+
+def _subject(evaluation: Evaluation) -> Section:
+    entries: list[tuple[str, tuple[str, ...]]] = [
+        ("Cohort", (evaluation.cohort,)),
+        ("Patients", (f"{count(evaluation.patients)} from {_plural(evaluation.centres, 'centre')}",)),
+        ("Kind", ("virtual patients, simulated" if evaluation.virtual else "patients",)),
+    ]
+    for result in evaluation.endpoints:
+        followed = "not reached" if result.follow_up_months is None else f"{result.follow_up_months:.1f} months"
+        lines = (
+            f"{count(result.n)} of {count(result.n_known)} with a known outcome, {count(result.events)} events",
+            f"median follow-up {followed} (reverse Kaplan-Meier)",
+            f"{result.protocol.label}, seed {result.protocol.seed}",
+        )
+        entries.append((ENDPOINTS[result.endpoint], lines))
+    entries += [
+        ("Intervals", (f"{count(evaluation.resamples)} bootstrap resamples, seed {evaluation.seed}",)),
+        ("Versions", (", ".join(f"{name} {version}" for name, version in evaluation.versions),)),
+    ]
+    return Section("What was judged, and on whom", (Facts(tuple(entries)),), level=1)
+
+
+def _plural(number: int, word: str) -> str:
+    return f"{count(number)} {word}{'' if number == 1 else 's'}"
+
+
+def _endpoint(result: EndpointResult) -> list[Section]:
+    name = ENDPOINTS[result.endpoint]
+    notes: tuple[Block, ...] = tuple(Paragraph(note, "small") for note in result.notes)
+    found = [
+        Section(name, (), level=1),
+        Section("What is added to the refitted IMPI", (*_added(result), *notes)),
+        Section("The models side by side", (Figures((discrimination_forest(result),)), model_table(result))),
+        Section("Calibration", (*_calibration(result), calibration_table(result))),
+        Section("Risk groups", (*_groups(result), group_table(result), threshold_table(result))),
+        Section("Net benefit", (Figures(decision_figures(result)), benefit_table(result))),
+    ]
+    if result.comparisons:
+        found.append(Section("Comparisons", (comparison_table(result),)))
+    found.append(Section("Covariates", (covariate_table(result.cox),)))
+    if result.table_ones:
+        found.append(Section("The patients", tuple(one_table(table) for table in result.table_ones)))
+    if result.subgroups:
+        found.append(Section("By centre", (subgroup_table(result),)))
+    if result.controls:
+        found.append(Section("Controls", (control_table(result),)))
+    found.append(Section("Folds", (fold_table([result]),)))
+    if any(one.as_published.horizons for one in result.results):
+        warning = Notice(AS_PUBLISHED)
+        found.append(Section("As published", (warning, as_published_table(result)), apart=True))
+    return found
+
+
+def _added(result: EndpointResult) -> tuple[Block, ...]:
+    verdicts = tuple(Paragraph(one.verdict.sentence, "lead") for one in result.added)
+    picture = added_forest(result)
+    if picture is None:
+        return (Paragraph("No model could be set beside the refitted IMPI.", "lead"),)
+    return (*verdicts, Figures((picture,)), added_table(result))
+
+
+def _calibration(result: EndpointResult) -> tuple[Block, ...]:
+    return tuple(
+        Figures(pictures, one.model.label)
+        for one in result.results
+        if one.model.kind != "null" and (pictures := calibration_figures(one))
+    )
+
+
+def _groups(result: EndpointResult) -> tuple[Block, ...]:
+    pictures = tuple(picture for one in result.results if (picture := group_figure(one)) is not None)
+    if not pictures:
+        return ()
+    months = {one.groups.cutoff_months for one in result.results if one.groups.curves}
+    horizon = " and ".join(years(each) for each in sorted(months))
+    return (Paragraph(f"Cut-offs by Youden's index at {horizon}.", "small"), Figures(pictures))
+
+
+def _limits(evaluation: Evaluation) -> Section:
+    said = (VIRTUAL_LIMIT, *LIMITS) if evaluation.virtual else LIMITS
+    return Section("Limits", tuple(Paragraph(text) for text in said), level=1)

@@ -1,0 +1,158 @@
+"""``nodal train``: a system is fitted on a cohort folder and becomes a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from lymphoma.errors import BundleRefused
+from lymphoma.prognosis.model import CutOffRule, Endpoint
+from lymphoma.prognosis.system import SYSTEMS
+from lymphoma.site.export import SiteFit, export_site, fit_site
+from lymphoma.training.bundle import Bundle
+
+from nodal.cohort.about import About
+from nodal.errors import Code, Failed, WrongUsage
+from nodal.evaluation.patients import Origins, patients_with_origins
+from nodal.settings import Settings
+
+__all__ = ["TRAINED_HERE", "EndpointResult", "Training", "TrainingResult", "train"]
+
+TRAINED_HERE = ("site",)
+"""Systems that this version can train on a cohort folder."""
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Training:
+    """What is to be fitted.
+
+    Attributes:
+        name: of the bundle; empty takes the system's and the cohort's. rule: of the risk groups' cut-offs.
+        seed: of folds and resamples. keep_out_of_fold: predictions of the training patients go into the bundle.
+    """
+
+    system: str
+    cohort: Path
+    out: Path
+    name: str = ""
+    endpoints: Sequence[Endpoint] = ("pfs", "os")
+    rule: CutOffRule = "youden_24m"
+    seed: int = 0
+    keep_out_of_fold: bool = True
+
+    def __post_init__(self) -> None:
+        if self.system not in SYSTEMS:
+            raise WrongUsage(f"{self.system} is none of the systems {', '.join(SYSTEMS)}")
+        if self.system not in TRAINED_HERE:
+            said = f"{self.system} is not trained by this version; it trains {', '.join(TRAINED_HERE)}"
+            raise Failed(Code.NOT_INSTALLED, said)
+        if self.out.exists():
+            raise BundleRefused("BUNDLE_EXISTS", f"{self.out.name} is already there")
+
+
+@dataclass(frozen=True)
+class EndpointResult:
+    """How one endpoint went; the figures are out of fold, with 95 % intervals.
+
+    Attributes:
+        left_out: patients with an outcome and without one of the values. dropped: covariates, for few events.
+        horizons_months: at which survival is said.
+    """
+
+    endpoint: Endpoint
+    n: int
+    events: int
+    left_out: int
+    covariates: tuple[str, ...]
+    dropped: tuple[str, ...]
+    harrell_c: tuple[float, float, float]
+    calibration_slope: tuple[float, float, float]
+    cutoffs: tuple[float, ...]
+    horizons_months: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """A bundle that was made.
+
+    Attributes:
+        trained: it beats chance out of fold. enabled: it may be used; of level E1 only after an acceptance run.
+        not_fitted: endpoint -> why. origins: where the patients' measures come from.
+    """
+
+    bundle: str
+    name: str
+    system: str
+    digest: str
+    evidence: Literal["E0", "E1", "E2"]
+    trained: bool
+    enabled: bool
+    cohort: str
+    endpoints: tuple[EndpointResult, ...]
+    not_fitted: dict[str, str]
+    origins: Origins
+
+
+def train(training: Training, settings: Settings | None = None, progress: Progress | None = None) -> TrainingResult:
+    """Reads the cohort, fits and writes the bundle: E0 where any patient is virtual, else E1, not yet accepted.
+
+    Args:
+        progress: called with what is done ("patients", "models"), steps done and steps in all.
+
+    Raises:
+        WrongUsage: no such folder. Refused: COHORT_TABLE; NO_USABLE_PATIENT. CannotDo: the codes of the fit.
+    """
+    tell = progress or (lambda what, done, of: None)
+    patients, origins = patients_with_origins(training.cohort, settings, lambda done, of: tell("patients", done, of))
+    fit = fit_site(
+        patients,
+        endpoints=training.endpoints,
+        rule=training.rule,
+        seed=training.seed,
+        progress=lambda done, of: tell("models", done, of),
+    )
+    note = About.read(training.cohort).note
+    training.out.resolve().parent.mkdir(parents=True, exist_ok=True)
+    bundle = export_site(
+        training.out,
+        fit,
+        patients,
+        name=training.name or f"{training.system}, {patients.cohort}",
+        generator=note or "not told",
+        keep_out_of_fold=training.keep_out_of_fold,
+    )
+    return _result(bundle, fit, origins)
+
+
+def _result(bundle: Bundle, fit: SiteFit, origins: Origins) -> TrainingResult:
+    return TrainingResult(
+        bundle=str(bundle.folder),
+        name=bundle.metadata.name,
+        system=bundle.metadata.nodal.system,
+        digest=bundle.digest,
+        evidence=bundle.evidence.level,
+        trained=fit.trained,
+        enabled=bundle.evidence.level == "E0" and fit.trained,
+        cohort=bundle.evidence.cohort,
+        endpoints=tuple(
+            EndpointResult(
+                one.model.endpoint,
+                one.model.cox.n,
+                one.model.cox.events,
+                one.left_out,
+                tuple(term.name for term in one.model.terms),
+                one.dropped,
+                (one.concordance.estimate, one.concordance.lower, one.concordance.upper),
+                (one.slope.estimate, one.slope.lower, one.slope.upper),
+                one.model.cutoffs,
+                one.model.horizons_months,
+            )
+            for one in fit.endpoints
+        ),
+        not_fitted={str(endpoint): reason for endpoint, reason in fit.left_out.items()},
+        origins=origins,
+    )
