@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nodal.clinical import fhir_codes as codes
 from nodal.clinical import wording
 from nodal.clinical.record import Source, Statement, Unusable, Value
+from nodal.clinical.values import checked
 
 __all__ = [
     "Coding",
@@ -18,17 +19,17 @@ __all__ = [
     "Origin",
     "Quantity",
     "Raw",
+    "Read",
     "field_of",
     "read",
+    "read_as",
     "sites_of",
+    "together",
 ]
 
-# [A] Wide enough for every adult patient: beyond stands another unit, or a slip.
-_WEIGHT_KG = (20.0, 300.0)
-_HEIGHT_M = (0.5, 2.6)
-_HIGHEST_LDH_RATIO = 60.0  # [A] above it the upper limit is another assay's
 _KG_OF_UNIT: Mapping[str, float] = {"kg": 1.0, "g": 1e-3, "[lb_av]": 0.45359237, "lb": 0.45359237, "lbs": 0.45359237}
 _M_OF_UNIT: Mapping[str, float] = {"m": 1.0, "cm": 1e-2, "mm": 1e-3, "[in_i]": 0.0254, "in": 0.0254}
+_DECIMALS = 4  # 0.1 g and 0.1 mm: what a conversion of units leaves of a decimal number
 _LONGEST_SAID = 160  # characters; a report pasted into a value is not kept
 
 
@@ -113,6 +114,8 @@ class NotUsable(Exception):
 
 
 _Facts = dict[str, Value]
+Read = tuple[tuple[Statement, ...], tuple[Unusable, ...]]
+"""What could be used, and what could not."""
 
 
 def field_of(name: Concept) -> str | None:
@@ -132,11 +135,14 @@ def field_of(name: Concept) -> str | None:
     return next(filter(None, map(wording.field_named, name.words)), None)
 
 
-def read(observed: Observed, origin: Origin) -> tuple[tuple[Statement, ...], tuple[Unusable, ...]]:
+def read(observed: Observed, origin: Origin) -> Read:
     """The statements of an observation, or why it cannot be used; both empty where it is none of our fields."""
     field = field_of(observed.name)
-    if field is None:
-        return (), ()
+    return ((), ()) if field is None else read_as(field, observed, origin)
+
+
+def read_as(field: str, observed: Observed, origin: Origin) -> Read:
+    """As :func:`read`, of an observation whose field is known otherwise."""
     said = origin.hide(_said(observed))
     try:
         facts = _READERS[field](observed)
@@ -149,6 +155,34 @@ def read(observed: Observed, origin: Origin) -> tuple[tuple[Statement, ...], tup
         for name, value in facts.items()
     )
     return statements, ()
+
+
+def together(reads: Iterable[Read], origin: Origin) -> Read:
+    """What one message says, each word once; sites of one day are one list, and half a list is none."""
+    several = tuple(reads)
+    statements = dict.fromkeys(statement for usable, _ in several for statement in usable)
+    unusable = dict.fromkeys(one for _, refused in several for one in refused)
+    places = [statement for statement in statements if statement.field == "extranodal_sites"]
+    rest = tuple(statement for statement in statements if statement.field != "extranodal_sites")
+    if any(one.field == "extranodal_sites" for one in unusable):
+        reason = "another place of the same list could not be read"
+        half = (Unusable(one.field, origin.source, origin.received, one.said or "", reason) for one in places)
+        return rest, tuple(dict.fromkeys((*unusable, *half)))
+    return (*rest, *_one_list_a_day(places)), tuple(unusable)
+
+
+def _one_list_a_day(places: Iterable[Statement]) -> tuple[Statement, ...]:
+    days: dict[str, list[Statement]] = {}
+    for statement in places:
+        days.setdefault((statement.effective or "")[:8], []).append(statement)
+    return tuple(
+        replace(
+            group[0],
+            value=tuple(sorted({site for one in group if isinstance(one.value, tuple) for site in one.value})),
+            said="; ".join(dict.fromkeys(one.said or "" for one in group)),
+        )
+        for group in days.values()
+    )
 
 
 # ----- one reader a field
@@ -169,9 +203,7 @@ def _ldh(observed: Observed) -> _Facts:
         if limit.value <= 0:
             raise NotUsable("the upper limit of normal is not above zero")
         ratio = measured.value / limit.value
-    if not 0 < ratio <= _HIGHEST_LDH_RATIO:
-        raise NotUsable(f"an LDH of this many upper limits cannot be (0 to {_HIGHEST_LDH_RATIO:g})")
-    return {"ldh_ratio": ratio}
+    return {"ldh_ratio": _checked("ldh_ratio", ratio)}
 
 
 def _ecog(observed: Observed) -> _Facts:
@@ -212,6 +244,8 @@ def _demand_ann_arbor(observed: Observed, texts: Iterable[str]) -> None:
     """A stage group of any cancer must say that it is Ann Arbor's."""
     named = observed.name.pairs | observed.method.pairs
     words = (*observed.name.words, *observed.method.words, *texts)
+    if any(map(wording.names_another_staging, words)):
+        raise NotUsable("a stage of another system than Ann Arbor")
     if named & codes.LYMPHOMA_STAGING_SYSTEMS or any(map(wording.staging_is_ann_arbor, words)):
         return
     raise NotUsable("the staging system is not named; only Ann Arbor and its revisions are read")
@@ -276,18 +310,22 @@ def sites_of(place: Concept) -> tuple[str, ...]:
     return found.pop()
 
 
-def _measure_of(field: str, units: Mapping[str, float], limits: tuple[float, float]) -> Callable[[Observed], _Facts]:
+def _measure_of(field: str, units: Mapping[str, float]) -> Callable[[Observed], _Facts]:
     def measure(observed: Observed) -> _Facts:
         measured = _exact(observed)
         factor = units.get(measured.unit.strip().lower())
         if factor is None:
             raise NotUsable(f"the unit is none of {', '.join(units)}")
-        value = round(measured.value * factor, 4)
-        if not limits[0] <= value <= limits[1]:
-            raise NotUsable(f"outside of what can be ({limits[0]:g} to {limits[1]:g})")
-        return {field: value}
+        return {field: _checked(field, round(measured.value * factor, _DECIMALS))}
 
     return measure
+
+
+def _checked(field: str, value: float) -> Value:
+    try:
+        return checked(field, value)
+    except ValueError as rule:
+        raise NotUsable(str(rule)) from None
 
 
 _READERS: Mapping[str, Callable[[Observed], _Facts]] = {
@@ -298,8 +336,8 @@ _READERS: Mapping[str, Callable[[Observed], _Facts]] = {
     "bulky": _flag_of("bulky"),
     "cell_of_origin": _cell_of_origin,
     "extranodal_sites": _extranodal_sites,
-    "weight_kg": _measure_of("weight_kg", _KG_OF_UNIT, _WEIGHT_KG),
-    "height_m": _measure_of("height_m", _M_OF_UNIT, _HEIGHT_M),
+    "weight_kg": _measure_of("weight_kg", _KG_OF_UNIT),
+    "height_m": _measure_of("height_m", _M_OF_UNIT),
 }
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "extranodal_sites",
     "field_named",
     "names_a_lymphoma",
+    "names_another_staging",
     "number",
     "number_with_unit",
     "same_unit",
@@ -131,6 +132,11 @@ class AnnArbor:
 def staging_is_ann_arbor(text: str) -> bool:
     """Whether the words name Ann Arbor, one of its revisions, or a lymphoma, and no other system."""
     return bool(_ANN_ARBOR.search(text)) and not _OTHER_SYSTEMS.search(text)
+
+
+def names_another_staging(text: str) -> bool:
+    """Whether the words name TNM, AJCC, FIGO, Rai, Binet, ISS or the like."""
+    return bool(_OTHER_SYSTEMS.search(text))
 
 
 def ann_arbor(text: str) -> AnnArbor | None:
