@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lymphoma.survival.follow_up import Floats
+from lymphoma.survival.follow_up import Floats, Ints
 
 __all__ = ["Interval", "bootstrap", "difference", "interval"]
 
@@ -39,24 +39,42 @@ class Interval:
     p: float | None = None
 
 
-def bootstrap(n: int, statistic: Statistic, *, resamples: int, seed: int, progress: Progress | None = None) -> Floats:
+def bootstrap(
+    n: int,
+    statistic: Statistic,
+    *,
+    resamples: int,
+    seed: int,
+    progress: Progress | None = None,
+    strata: Ints | None = None,
+) -> Floats:
     """Draws of a statistic, shape (resamples, M).
 
     Args:
         n: patients.
         statistic: from counts (n, B) to values (B, M).
         progress: called with resamples done and resamples asked for.
+        strata: (n,) labels; each stratum then keeps its size in every resample. None draws from all alike.
     """
     draws = []
     for first in range(0, resamples, BLOCK):
         rng = np.random.default_rng([seed, STREAM, first // BLOCK])
         here = min(BLOCK, resamples - first)
         # The block is drawn whole, so that the first resamples do not depend on how many were asked for.
-        counts = rng.multinomial(n, np.full(n, 1 / n), size=BLOCK)[:here]
+        counts = _counts(rng, np.zeros(n, dtype=np.int64) if strata is None else strata)[:here]
         draws.append(np.asarray(statistic(np.ascontiguousarray(counts.T, dtype=np.float64)), dtype=np.float64))
         if progress is not None:
             progress(first + here, resamples)
     return np.concatenate(draws)
+
+
+def _counts(rng: np.random.Generator, strata: Ints) -> Ints:
+    """(BLOCK, n) how often each patient is drawn."""
+    counts = np.zeros((BLOCK, strata.size), dtype=np.int64)
+    for label in np.unique(strata):
+        members = np.flatnonzero(strata == label)
+        counts[:, members] = rng.multinomial(members.size, np.full(members.size, 1 / members.size), size=BLOCK)
+    return counts
 
 
 def interval(estimate: float, draws: Floats, level: float = 0.95) -> Interval:
