@@ -80,15 +80,14 @@ def one_table(table: TableOne) -> Table:
     columns = (
         Column("", align="left"),
         *(Column(name[:1].upper() + name[1:], size) for name, size in zip(table.columns, sizes, strict=True)),
-        Column("p"),
-        Column("Test", align="left"),
+        Column("p", "test"),
     )
     rows: list[Row] = []
     for row in table.rows:
         rows += _levels(row, notes) if row.levels else [_number(row, notes)]
         if any(row.missing):
             unknown = [Cell(count(missing)) for missing in row.missing]
-            rows.append(Row((Cell("   unknown"), *unknown, Cell(""), Cell(""))))
+            rows.append(Row((Cell("   unknown"), *unknown, Cell(""))))
     before = ("Numbers: median, with quartiles below. Levels: patients, with their share of those known below.",)
     by = {"event": "By event", "centre": "By centre"}[table.by]
     return Table(by, columns, tuple(rows), notes.lines(before))
@@ -98,10 +97,10 @@ def _label(row: TableOneRow) -> str:
     return f"{row.label}, {row.unit}" if row.unit else row.label
 
 
-def _verdict(row: TableOneRow, notes: Notes) -> tuple[Cell, Cell]:
+def _verdict(row: TableOneRow, notes: Notes) -> Cell:
     if row.p is None:
-        return Cell(f"{MISSING} {notes.mark(row.problem)}" if row.problem else MISSING), Cell("")
-    return Cell(p_value(row.p)), Cell(TESTS.get(row.test or "", row.test or ""))
+        return Cell(f"{MISSING} {notes.mark(row.problem)}" if row.problem else MISSING)
+    return Cell(p_value(row.p), TESTS.get(row.test or "", row.test or ""))
 
 
 def _number(row: TableOneRow, notes: Notes) -> Row:
@@ -109,7 +108,7 @@ def _number(row: TableOneRow, notes: Notes) -> Row:
         Cell(_figure(middle), f"{_figure(low)} to {_figure(high)}" if middle is not None else "")
         for middle, low, high in zip(row.medians, row.lower_quartiles, row.upper_quartiles, strict=True)
     )
-    return Row((Cell(_label(row)), *cells, *_verdict(row, notes)))
+    return Row((Cell(_label(row)), *cells, _verdict(row, notes)))
 
 
 def _figure(value: float | None) -> str:
@@ -118,10 +117,10 @@ def _figure(value: float | None) -> str:
 
 
 def _levels(row: TableOneRow, notes: Notes) -> list[Row]:
-    rows = [Row((Cell(_label(row)), *([Cell("")] * len(row.known)), *_verdict(row, notes)))]
+    rows = [Row((Cell(_label(row)), *([Cell("")] * len(row.known)), _verdict(row, notes)))]
     for index, level in enumerate(row.levels):
         cells = [_share(counts[index], known) for counts, known in zip(row.counts, row.known, strict=True)]
-        rows.append(Row((Cell(f"   {level}"), *cells, Cell(""), Cell(""))))
+        rows.append(Row((Cell(f"   {level}"), *cells, Cell(""))))
     return rows
 
 

@@ -7,6 +7,7 @@ from lymphoma.evaluation.result import EndpointResult, Evaluation
 from nodal.evaluation.cohort_tables import control_table, covariate_table, fold_table, one_table, subgroup_table
 from nodal.evaluation.page import Block, Facts, Figures, Notice, Page, Paragraph, Section
 from nodal.evaluation.pictures import (
+    CALIBRATION_KEY,
     added_forest,
     calibration_figures,
     decision_figures,
@@ -125,11 +126,9 @@ def _added(result: EndpointResult) -> tuple[Block, ...]:
 
 
 def _calibration(result: EndpointResult) -> tuple[Block, ...]:
-    return tuple(
-        Figures(pictures, one.model.label)
-        for one in result.results
-        if one.model.kind != "null" and (pictures := calibration_figures(one))
-    )
+    found = [(one.model.label, calibration_figures(one)) for one in result.results]
+    drawn = tuple(Figures(pictures, label) for label, pictures in found if pictures)
+    return (Paragraph(CALIBRATION_KEY, "small"), *drawn) if drawn else ()
 
 
 def _groups(result: EndpointResult) -> tuple[Block, ...]:

@@ -82,7 +82,7 @@ def _section(flow: Flow, section: Section) -> None:
 
 def _title(flow: Flow, section: Section) -> None:
     """An endpoint, or the limits: a larger heading, on a new sheet where little room is left."""
-    flow.ensure(180 if not section.blocks else 90)
+    flow.ensure(330 if not section.blocks else 90)
     flow.y += 10
     flow.document.text(LEFT, flow.y + 12, section.title, 13.0, bold=True)
     flow.document.rule(LEFT, flow.y + 18, RIGHT, flow.y + 18, colour=INK, width=1.0)
@@ -109,6 +109,7 @@ def _figures(flow: Flow, figures: Figures) -> None:
             row = []
         row.append(one)
     rows += [row] if row else []
+    flow.y += 3
     for index, each in enumerate(rows):
         height = max(one.height for one in each)
         title = figures.title if not index else ""

@@ -14,6 +14,7 @@ from nodal.evaluation.words import ENDPOINTS, decimal, interval, p_value, years
 from nodal.report.chart import Chart, RiskTable, Series
 
 __all__ = [
+    "CALIBRATION_KEY",
     "REFERENCE",
     "added_forest",
     "calibration_figures",
@@ -26,6 +27,13 @@ REFERENCE = "impi_refitted"
 """The model that the others are held against."""
 FULL, HALF, THIRD = 509.0, 247.0, 160.0
 """Widths in points: the page, half and a third of it less the gaps."""
+CALIBRATED_BY_FIT = ("null", "measure", "published")
+"""Their survival is a Cox model of one number, fitted in the training fold: its calibration is that of the fit, and the
+table has its figures."""
+CALIBRATION_KEY = (
+    "Points: patients in groups of similar predicted survival, against Kaplan-Meier with its 95 % interval. "
+    "Line: along all patients, by a flexible curve. Dashed: where predictions come true."
+)
 TICKS_MONTHS = (0.0, 12.0, 24.0, 36.0, 48.0, 60.0)
 SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 BESIDE = 3
@@ -61,13 +69,15 @@ def _forest(forest: Forest) -> Figure:
 def _forest_row(label: str, estimate: Estimate, *, signed: bool = False, strong: bool = False) -> ForestRow:
     if estimate.value is None:
         return ForestRow(label, None, None, None, "not computed", strong)
-    ends = interval(estimate.lower, estimate.upper, signed=signed)
+    ends = interval(estimate.lower, estimate.upper)
     said = decimal(estimate.value, signed=signed) + (f" ({ends})" if ends else "")
     return ForestRow(label, estimate.value, estimate.lower, estimate.upper, said, strong)
 
 
 def calibration_figures(one: ModelResult) -> tuple[Figure, ...]:
-    """A picture per horizon: groups against Kaplan-Meier, the flexible curve, the diagonal."""
+    """A picture per horizon, :data:`CALIBRATION_KEY` tells of what; none for :data:`CALIBRATED_BY_FIT`."""
+    if one.model.kind in CALIBRATED_BY_FIT:
+        return ()
     return tuple(_calibration(one.model.label, at) for at in one.calibration.horizons if at.problem is None)
 
 
@@ -75,13 +85,13 @@ def _calibration(label: str, at: HorizonCalibration) -> Figure:
     shown = [group for group in at.groups if group.observed is not None]
     hidden = len(at.groups) - len(shown)
     curve = Series(
-        "Along all patients",
+        "",
         [1 - risk for risk in reversed(at.curve_predicted)],
         [1 - risk for risk in reversed(at.curve_observed)],
         colour=2,
     )
     groups = Series(
-        "Groups",
+        "",
         [group.predicted for group in shown],
         [_known(group.observed) for group in shown],
         "points",
@@ -89,7 +99,7 @@ def _calibration(label: str, at: HorizonCalibration) -> Figure:
         [_known(group.upper) for group in shown],
         0,
     )
-    ideal = Series("Ideal", (0.0, 1.0), (0.0, 1.0), "dashed")
+    ideal = Series("", (0.0, 1.0), (0.0, 1.0), "dashed")
     series = (ideal, *([curve] if curve.x else []), *([groups] if shown else []))
     note = f"{hidden} of {len(at.groups)} groups withheld: fewer than 10 events." if hidden else ""
     chart = Chart(
@@ -97,7 +107,7 @@ def _calibration(label: str, at: HorizonCalibration) -> Figure:
         SHARES, SHARES, percent=True, note=note, x_percent=True,
     )  # fmt: skip
     words = ", ".join(f"{group.predicted:.2f} against {_known(group.observed):.2f}" for group in shown)
-    return Figure(chart, THIRD, 182.0, f"Calibration of {label} at {years(at.months)}; predicted survival: {words}.")
+    return Figure(chart, THIRD, 168.0, f"Calibration of {label} at {years(at.months)}; predicted survival: {words}.")
 
 
 def _known(value: float | None) -> float:
@@ -105,9 +115,12 @@ def _known(value: float | None) -> float:
 
 
 def group_figure(one: ModelResult) -> Figure | None:
-    """Kaplan-Meier curves of the groups with numbers at risk and log-rank; None where there are no groups."""
+    """Kaplan-Meier curves of the groups with numbers at risk and log-rank.
+
+    None where there are no groups, and for a single measure, whose figures stand in the table.
+    """
     groups = one.groups
-    if not groups.curves:
+    if not groups.curves or one.model.kind == "measure":
         return None
     reach = max(len(curve.survival) for curve in groups.curves) - 1
     last = max(12.0, 12.0 * math.ceil(CURVE_MONTHS[max(reach, 0)] / 12))

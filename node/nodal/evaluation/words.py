@@ -25,11 +25,9 @@ def decimal(value: float | None, places: int = 3, *, signed: bool = False) -> st
     return f"{rounded:{'+' if signed and rounded else ''}.{places}f}".replace("-", "−")
 
 
-def interval(lower: float | None, upper: float | None, places: int = 3, *, signed: bool = False) -> str:
+def interval(lower: float | None, upper: float | None, places: int = 3) -> str:
     """``0.650 to 0.770``; nothing where there is none."""
-    if lower is None or upper is None:
-        return ""
-    return f"{decimal(lower, places, signed=signed)} to {decimal(upper, places, signed=signed)}"
+    return "" if lower is None or upper is None else f"{decimal(lower, places)} to {decimal(upper, places)}"
 
 
 def p_value(p: float | None) -> str:
@@ -75,7 +73,7 @@ class Notes:
             return Cell(f"{MISSING} {self.mark(estimate.problem)}" if estimate.problem else MISSING)
         return Cell(
             decimal(estimate.value, places, signed=signed),
-            interval(estimate.lower, estimate.upper, places, signed=signed),
+            interval(estimate.lower, estimate.upper, places),
         )
 
     def lines(self, before: Sequence[str] = ()) -> tuple[str, ...]:
