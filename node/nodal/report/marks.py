@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from nodal.findings import Findings
 
-__all__ = ["PARTIAL_TITLE", "VIRTUAL_TITLE", "marks"]
+__all__ = ["NO_BASELINE", "PARTIAL_TITLE", "VIRTUAL_TITLE", "WATERMARK", "marks"]
 
 PARTIAL_TITLE = "Limited field of view, not whole-body TMTV"
 VIRTUAL_TITLE = "Virtual patient: simulated images, not a person"
+NO_BASELINE = "No clinical baseline: trained on virtual patients, so no survival is shown"
+"""Stands where an evidence level lets no survival be shown."""
+WATERMARK = "SIMULATION-TRAINED · NOT FOR CLINICAL USE"
+"""Across each page of a report on a person that shows survival by a model of virtual patients."""
 
 
 def marks(findings: Findings) -> tuple[str, ...]:

@@ -1,12 +1,12 @@
-"""The last sections: what is known of the patient, what was not computed and why, series, and provenance."""
+"""The last sections: what was not computed and why, the series, and the provenance."""
 
 from __future__ import annotations
 
 from nodal.findings import Findings
 from nodal.report.pdf_flow import Flow
-from nodal.report.pdf_words import amount, instant, rule, sentence, yes_no
+from nodal.report.pdf_words import amount, instant, rule, sentence
 
-__all__ = ["clinical_record", "not_computed", "provenance", "series"]
+__all__ = ["not_computed", "provenance", "series"]
 
 _ITEMS = {
     "ipi": "IPI",
@@ -26,32 +26,6 @@ _ITEMS = {
     "sdmax_per_m": "SDmax",
     "liver_suv_mean": "liver SUVmean",
 }
-
-
-def clinical_record(flow: Flow, findings: Findings) -> None:
-    """The fields of the clinical record that are known; age and sex stand in the patient block."""
-    record = findings.clinical
-    known: list[tuple[str, str]] = []
-    if record.stage is not None:
-        known.append(("Ann Arbor stage", str(record.stage)))
-    if record.ldh_ratio is not None:
-        known.append(("LDH", f"{amount(record.ldh_ratio, digits=2)} times the upper limit of normal"))
-    if record.ecog is not None:
-        known.append(("ECOG", str(record.ecog)))
-    if record.extranodal_sites is not None:
-        known.append(("Extranodal sites", ", ".join(record.extranodal_sites) or "none"))
-    if record.cell_of_origin is not None:
-        known.append(("Cell of origin", record.cell_of_origin))
-    if record.bulky is not None:
-        known.append(("Bulky disease", yes_no(record.bulky)))
-    if record.b_symptoms is not None:
-        known.append(("B symptoms", yes_no(record.b_symptoms)))
-    if not known:
-        return
-    flow.heading("Clinical record")
-    for label, text in known:
-        flow.entry(label, text)
-    flow.y += 10
 
 
 def not_computed(flow: Flow, findings: Findings) -> None:

@@ -1,33 +1,55 @@
-"""The first sheet: who, the projections, the totals, how far to trust them, and how they were made."""
+"""The first sheet, grasped in ten seconds: who, how much disease and where, what risk, and what is open or in doubt."""
 
 from __future__ import annotations
 
 from nodal.findings import Findings, Totals
 from nodal.report.inputs import ReportInputs
 from nodal.report.marks import PARTIAL_TITLE, VIRTUAL_TITLE, marks
-from nodal.report.pdf_flow import LABEL, LEFT, RIGHT, TOP, WIDTH, Flow
+from nodal.report.pdf_asks import asks_section
+from nodal.report.pdf_flow import BOTTOM, LABEL, LEFT, RIGHT, TOP, WIDTH, Flow
+from nodal.report.pdf_indices import indices_section
+from nodal.report.pdf_method import liver_words
 from nodal.report.pdf_mip import MipStyle, arrange, draw_legend, draw_projections, projections
-from nodal.report.pdf_sheet import ACCENT, CAUTION, CAUTION_TINT, INK, MUTED, PAPER, TINT, Document
-from nodal.report.pdf_words import UNKNOWN, Patient, amount, rule, sentence, yes_no
+from nodal.report.pdf_sheet import ACCENT, CAUTION, CAUTION_TINT, INK, MUTED, PAPER, Document
+from nodal.report.pdf_systems import systems_section
+from nodal.report.pdf_words import Patient, amount, rule, sentence, yes_no
 
-__all__ = ["LIVER_SUV_RANGE", "first_sheet"]
+__all__ = ["first_sheet"]
 
-LIVER_SUV_RANGE = (1.3, 3.0)
-"""SUVmean of the liver in a well-made FDG scan (EANM procedure guideline 2.0)."""
-
-_PICTURES = (318.0, 318.0)
+_PICTURES_WIDTH = 300.0
+_LEAST_PICTURE, _MOST_PICTURE = 150.0, 318.0
+"""Height of the projections, in points: never too small to find a lesion, never more than a third of the sheet."""
+_LEGEND = 26.0
+_NOTE = 7.2
+_MOST_FLAGS, _FLAG_LINES = 3, 3
+"""Doubts about the scan on the first sheet, and lines of each; all of them stand in full with the scan's quality."""
 _COLUMN_GAP = 20.0
 _ROW = 14.4
 
 
 def first_sheet(flow: Flow, inputs: ReportInputs, who: Patient) -> None:
-    """Draws everything above the lesion table; leaves the cursor below it."""
+    """Draws the first sheet: the pictures take what room the words below them leave."""
     findings = inputs.findings
     _masthead(flow, findings)
     _patient_block(flow, who)
     _warnings(flow, findings)
-    _body(flow, inputs)
-    _method(flow, findings)
+    below = _height_of(flow, findings)
+    _body(flow, inputs, min(max(flow.room - below - _LEGEND, _LEAST_PICTURE), _MOST_PICTURE))
+    _risk(flow, findings)
+
+
+def _risk(flow: Flow, findings: Findings) -> None:
+    indices_section(flow, findings)
+    systems_section(flow, findings)
+    asks_section(flow, findings)
+
+
+def _height_of(flow: Flow, findings: Findings) -> float:
+    """What :func:`_risk` takes on a sheet of its own, in points."""
+    trial = Flow(flow.document.blank(), ("", ""))
+    begin = trial.y
+    _risk(trial, findings)
+    return trial.y - begin + (trial.document.sheets - 1) * (BOTTOM - begin)
 
 
 def _masthead(flow: Flow, findings: Findings) -> None:
@@ -94,19 +116,19 @@ def _warnings(flow: Flow, findings: Findings) -> None:
         flow.y += height + 8
 
 
-def _body(flow: Flow, inputs: ReportInputs) -> None:
-    """Projections on the left, totals and quality on the right."""
+def _body(flow: Flow, inputs: ReportInputs, height: float) -> None:
+    """Projections on the left; the volume, the few totals that matter and doubts about the scan on the right."""
     sheet = flow.document
     pictures = projections(inputs)
     style = MipStyle()
-    placed = arrange(pictures, _PICTURES[0] + style.gutter, min(_PICTURES[1], flow.room - 60), style)
-    left = LEFT + max(0.0, (_PICTURES[0] - placed.width) / 2) - 0.55 * style.gutter
+    placed = arrange(pictures, _PICTURES_WIDTH + style.gutter, height, style)
+    left = LEFT + max(0.0, (_PICTURES_WIDTH - placed.width) / 2) - 0.55 * style.gutter
     draw_projections(sheet, pictures, left, flow.y - 2, placed, style)
     pictures_end = flow.y + placed.height
     draw_legend(sheet, LEFT, pictures_end + 10, 6.6)
-    x = LEFT + _PICTURES[0] + _COLUMN_GAP
+    x = LEFT + _PICTURES_WIDTH + _COLUMN_GAP
     bottom = _totals(sheet, inputs.findings, x, flow.y)
-    bottom = _quality(sheet, inputs.findings, x, bottom + 13)
+    bottom = _quality(sheet, inputs.findings, x, bottom + 8)
     flow.y = max(pictures_end + 15, bottom) + 8
 
 
@@ -144,11 +166,11 @@ def _totals(sheet: Document, findings: Findings, x: float, y: float) -> float:
         )
         return _rows(sheet, ((_volume_name(totals), "0 mL"), ("Lesions", "0")), x, y)
     rows = (
+        ("Lesions", str(totals.lesion_count)),
         ("TLG", amount(totals.tlg_g, "g")),
         ("SUVmax", amount(totals.suv_max, "g/mL")),
         ("SUVpeak", amount(totals.suv_peak, "g/mL")),
         ("SUVmean", amount(totals.suv_mean, "g/mL")),
-        ("Lesions", str(totals.lesion_count)),
         ("Dmax, between centroids", _total(totals.dmax_mm, "mm", 0)),
         ("Dmax from largest lesion", _total(totals.dmax_bulk_mm, "mm", 0)),
         ("SDmax", _total(totals.sdmax_per_m, "m⁻¹", 2)),
@@ -187,47 +209,24 @@ def _rows(sheet: Document, rows: tuple[tuple[str, str], ...], x: float, y: float
 
 
 def _quality(sheet: Document, findings: Findings, x: float, y: float) -> float:
-    quality = findings.quality
-    low, high = LIVER_SUV_RANGE
-    liver = amount(quality.liver_suv_mean, digits=2)
-    if quality.liver_suv_mean is not None:
-        liver += "  in range" if low <= quality.liver_suv_mean <= high else "  out of range"
-    seen = {True: "seen", False: "not seen", None: UNKNOWN}
-    sheet.text(x, y + 7, "Scan quality", 8.2, bold=True, colour=ACCENT)
-    return _rows(
-        sheet,
-        (
-            ("Uptake time", amount(quality.uptake_minutes, "min", digits=0)),
-            ("Injected activity", amount(quality.injected_mbq_per_kg, "MBq/kg", digits=1)),
-            (f"Liver SUVmean, EANM {low}–{high}", liver),
-            ("Brain · thighs", f"{seen[quality.brain_covered]} · {seen[quality.thighs_covered]}"),
-            ("PET to CT shift", amount(quality.pet_ct_shift_mm, "mm", digits=1)),
-            ("CT contrast medium", yes_no(quality.ct_contrast)),
-        ),
-        x,
-        y + 12,
-    )
-
-
-def _method(flow: Flow, findings: Findings) -> None:
-    """How lesions were found and SUV computed, and each doubt about the scan."""
-    sheet = flow.document
-    used = findings.segmentation
-    method = (
-        f"Lesions: {rule(used)}. SUV: body weight, {findings.suv.method}. "
-        "SUVpeak: highest mean in a 1 mL sphere centred in the lesion."
-    )
-    flags = [sentence(flag.message) for flag in findings.quality.flags]
-    lines = sheet.type.wrap(method, 7.4, WIDTH - 16)
-    flagged = [sheet.type.wrap(flag, 7.4, WIDTH - 62) for flag in flags]
-    height = 9 + 10.2 * len(lines) + sum(10.2 * len(one) for one in flagged)
-    if flow.ensure(height):
-        flow.y -= 6
-    sheet.box(LEFT, flow.y, WIDTH, height, fill=TINT)
-    y = sheet.paragraph(LEFT + 8, flow.y + 11, method, 7.4, WIDTH - 16, leading=10.2 / 7.4)
-    for one in flagged:
-        sheet.text(LEFT + 8, y, "Note", 7.4, bold=True, colour=CAUTION)
-        for line in one:
-            sheet.text(LEFT + 38, y, line, 7.4)
-            y += 10.2
-    flow.y += height + 12
+    """Uptake and liver in a line, then each doubt about the scan; the whole table stands on the last sheets."""
+    uptake = amount(findings.quality.uptake_minutes, "min", digits=0)
+    text = f"Scan: uptake {uptake}, liver SUVmean {liver_words(findings)}"
+    y = sheet.paragraph(x, y + _NOTE, text, _NOTE, RIGHT - x, colour=MUTED)
+    for flag in findings.quality.flags[:_MOST_FLAGS]:
+        lines = sheet.type.wrap(sentence(flag.message), _NOTE, RIGHT - x - 8)
+        shown = (
+            lines[:_FLAG_LINES]
+            if len(lines) <= _FLAG_LINES
+            else [*lines[: _FLAG_LINES - 1], f"{lines[_FLAG_LINES - 1]} …"]
+        )
+        sheet.box(x, y - 0.8 * _NOTE, 2.0, 1.3 * _NOTE * len(shown), fill=CAUTION)
+        for line in shown:
+            sheet.text(x + 7, y, line, _NOTE, colour=CAUTION, max_width=RIGHT - x - 7)
+            y += 1.3 * _NOTE
+        y += 2.5
+    more = len(findings.quality.flags) - _MOST_FLAGS
+    if more > 0:
+        sheet.text(x + 7, y, f"{more} more: see Scan quality", _NOTE, colour=CAUTION)
+        y += 1.3 * _NOTE
+    return y - 0.8 * _NOTE

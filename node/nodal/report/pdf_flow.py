@@ -10,7 +10,7 @@ from reportlab.lib.pagesizes import A4
 
 from nodal.report.pdf_sheet import ACCENT, HAIR, INK, MUTED, Colour, Document
 
-__all__ = ["BOTTOM", "LEFT", "RIGHT", "WIDTH", "Column", "Flow"]
+__all__ = ["BOTTOM", "LEFT", "RIGHT", "TOP", "WIDTH", "Column", "Flow"]
 
 LEFT = 43.0
 RIGHT = A4[0] - 43.0
@@ -80,14 +80,21 @@ class Flow:
             self.document.text(LEFT, self.y + size, line, size, colour=colour, bold=bold)
             self.y += size * 1.4
 
-    def entry(self, label: str, *texts: str, label_width: float = 118.0, size: float = BODY - 0.6) -> None:
+    def entry(
+        self,
+        label: str,
+        *texts: str,
+        label_width: float = 118.0,
+        size: float = BODY - 0.6,
+        label_colour: Colour = MUTED,
+    ) -> None:
         """A label with wrapped texts beside it, each beginning a line."""
         lines = [line for text in texts for line in self.document.type.wrap(text, size, WIDTH - label_width)]
         labels = self.document.type.wrap(label, size, label_width - 8)
         for index in range(max(len(lines), len(labels))):
             self.ensure(size * 1.4)
             if index < len(labels):
-                self.document.text(LEFT, self.y + size, labels[index], size, colour=MUTED)
+                self.document.text(LEFT, self.y + size, labels[index], size, colour=label_colour)
             if index < len(lines):
                 self.document.text(LEFT + label_width, self.y + size, lines[index], size)
             self.y += size * 1.4

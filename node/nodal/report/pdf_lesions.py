@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from nodal.findings import Findings, Lesion
 from nodal.report.inputs import ReportInputs
 from nodal.report.pdf_flow import LEFT, RIGHT, Column, Flow
 from nodal.report.pdf_mip import lesion_ink
 from nodal.report.pdf_sheet import MUTED
 from nodal.report.pdf_words import UNKNOWN, amount
+from nodal.report.system_words import SIMULATION_TRAINED, system_title
 
 __all__ = ["candidates", "lesion_table"]
 
 _ROW = 14.2
 _HEAD = 21.0
 
-_COLUMNS = (
-    Column("Lesion", "", LEFT + 26),
-    Column("Site", "", LEFT + 40, "left", 142.0),
-    Column("Volume", "mL", LEFT + 222),
-    Column("SUVmax", "g/mL", LEFT + 266),
-    Column("SUVpeak", "g/mL", LEFT + 312),
-    Column("SUVmean", "g/mL", LEFT + 360),
-    Column("TLG", "g", LEFT + 406),
-    Column("Diameter", "mm, longest", LEFT + 458),
-    Column("Hottest", "PET image", RIGHT),
-)
+_SITE_WIDTH = 142.0
+_ATTENTION_WIDTH = 38.0
+_MOST_ATTENTION = 2
+"""Systems whose attention has room beside the measures."""
+
+
+def _columns(attention: Sequence[str]) -> tuple[Column, ...]:
+    """The table's columns; each system's attention stands last, and the sites give way to it."""
+    shift = _ATTENTION_WIDTH * len(attention)
+    fixed = (
+        Column("Lesion", "", LEFT + 26),
+        Column("Site", "", LEFT + 40, "left", _SITE_WIDTH - shift),
+        Column("Volume", "mL", LEFT + 222 - shift),
+        Column("SUVmax", "g/mL", LEFT + 266 - shift),
+        Column("SUVpeak", "g/mL", LEFT + 312 - shift),
+        Column("SUVmean", "g/mL", LEFT + 360 - shift),
+        Column("TLG", "g", LEFT + 406 - shift),
+        Column("Diameter", "mm, longest", LEFT + 458 - shift),
+        Column("Hottest", "PET image", RIGHT - shift),
+    )
+    names = (system_title(name) for name in attention)
+    places = (RIGHT - _ATTENTION_WIDTH * (len(attention) - 1 - n) for n in range(len(attention)))
+    return (*fixed, *(Column(name, "weight, %", at) for name, at in zip(names, places, strict=True)))
 
 
 def lesion_table(flow: Flow, inputs: ReportInputs) -> None:
@@ -33,27 +48,33 @@ def lesion_table(flow: Flow, inputs: ReportInputs) -> None:
     if not lesions:
         return
     flow.heading("Lesions" if len(lesions) > 1 else "Lesion", needed=_HEAD + min(len(lesions), 3) * _ROW)
-    flow.table_head(_COLUMNS)
+    attention = sorted({name for lesion in lesions for name in lesion.attention})[:_MOST_ATTENTION]
+    columns = _columns(attention)
+    flow.table_head(columns)
     for lesion in lesions:
         if flow.ensure(_ROW):
-            flow.table_head(_COLUMNS)
+            flow.table_head(columns)
         red_green_blue = lesion_ink(lesion.number)
         flow.document.box(LEFT, flow.y + 3.4, 7.2, 7.2, fill=red_green_blue)
         if lesion.status == "to_confirm":
             flow.document.box(LEFT + 1.2, flow.y + 4.6, 4.8, 4.8, fill=(1, 1, 1))
-        flow.table_row(_COLUMNS, _cells(lesion, inputs), _ROW)
+        flow.table_row(columns, _cells(lesion, inputs, attention), _ROW)
     flow.y += 4
     notes = []
     if any(lesion.status == "to_confirm" for lesion in lesions):
         notes.append("Hollow square: to be confirmed by a reader.")
     if not any(lesion.station or lesion.organ for lesion in lesions):
         notes.append("Sites are not named: no organ map was available.")
+    if attention:
+        notes.append("Weight: the share of a model's attention that the lesion has; not a share of the risk.")
+    simulated = [n for n in attention if n in inputs.findings.systems and inputs.findings.systems[n].evidence == "E0"]
+    notes += [f"{system_title(name)}: {SIMULATION_TRAINED.lower()}." for name in simulated]
     if notes:
         flow.paragraph(" ".join(notes), size=7.2, colour=MUTED)
     flow.y += 12
 
 
-def _cells(lesion: Lesion, inputs: ReportInputs) -> tuple[str, ...]:
+def _cells(lesion: Lesion, inputs: ReportInputs, attention: Sequence[str]) -> tuple[str, ...]:
     site = ", ".join(part.replace("_", " ") for part in (lesion.station, lesion.organ) if part)
     return (
         str(lesion.number),
@@ -65,6 +86,7 @@ def _cells(lesion: Lesion, inputs: ReportInputs) -> tuple[str, ...]:
         amount(lesion.tlg_g, digits=1),
         amount(lesion.longest_diameter_mm, digits=0),
         _image_number(lesion, inputs),
+        *(f"{100 * lesion.attention[name]:.0f}" if name in lesion.attention else UNKNOWN for name in attention),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -83,6 +84,30 @@ class Document:
     def new_sheet(self) -> None:
         """Turns to a fresh sheet."""
         self._sheets.append([])
+
+    def blank(self) -> Document:
+        """An empty document of the same size that shares the text shaped so far: a layout is tried on it."""
+        other = Document((self.width, self.height), self._title)
+        other.type = self.type
+        return other
+
+    def watermark(self, text: str, colour: Colour = CAUTION, opacity: float = 0.16) -> None:
+        """Writes a line across every sheet there is, from the lower left to the upper right, over all else."""
+        angle = math.degrees(math.atan2(self.height, self.width))
+        line = self.type.line(text, bold=True)
+        size = 0.86 * math.hypot(self.width, self.height) / line.width_em
+
+        def draw(canvas: Canvas, fonts: FontBook) -> None:
+            canvas.saveState()
+            canvas.setFillColorRGB(*colour)
+            canvas.setFillAlpha(opacity)
+            canvas.translate(self.width / 2, self.height / 2)
+            canvas.rotate(angle)
+            fonts.draw(line, -line.width_em * size / 2, -0.35 * size, size)
+            canvas.restoreState()
+
+        for sheet in range(self.sheets):
+            self._add(draw, sheet)
 
     def _add(self, drawing: _Drawing, sheet: int | None = None) -> None:
         self._sheets[-1 if sheet is None else sheet].append(drawing)

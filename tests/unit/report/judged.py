@@ -252,6 +252,23 @@ def endpoint_finding(seen: NomogramFinding) -> EndpointFinding:
     )
 
 
+def better(survival: tuple[SurvivalAt, ...]) -> tuple[SurvivalAt, ...]:
+    """The same predictions with less hazard."""
+
+    def raised(share: float) -> float:
+        return share**0.55
+
+    return tuple(
+        SurvivalAt(
+            one.months,
+            None if one.probability is None else raised(one.probability),
+            (raised(one.range[0]), raised(one.range[1])),
+            (raised(one.ci[0]), raised(one.ci[1])),
+        )
+        for one in survival
+    )
+
+
 def system(level: Level, nomograms: dict[str, NomogramFinding], **changes: object) -> SystemFinding:
     """A computed system of an evidence level."""
     cohorts = {"E0": ("l1-train-1",), "E1": ("St Elsewhere 2012-2020",), "E2": ("St Elsewhere 2012-2020", "North")}
@@ -296,7 +313,10 @@ def judged(
         in_range_features=("liver_suv_mean",),
         percentile=58.0,
         scores={"p_event_24m": 0.2718},
-        endpoint={name: replace(one, group="low", percentile=(58.0, 58.0)) for name, one in deepmts.endpoint.items()},
+        endpoint={
+            name: replace(one, risk=-0.1087, group="low", percentile=(58.0, 58.0), survival=better(one.survival))
+            for name, one in deepmts.endpoint.items()
+        },
     )
     if withheld:
         deepmts, lamp = (
@@ -327,8 +347,8 @@ def judged(
             Suggestion(
                 "stage",
                 ("IV",),
-                "uptake in the spleen and in two organs that are not lymphatic",
-                ("a lesion touches the stomach: contiguous extension would be stage II E",),
+                "Uptake in the spleen and in two organs that are not lymphatic",
+                ("A lesion touches the stomach: contiguous extension would be stage II E",),
             ),
         ),
         "disagreements": ()

@@ -126,7 +126,7 @@ def test_every_font_is_embedded(lesions: int, tmp_path: Path) -> None:
 
 def test_sixty_lesions_and_long_names_stay_inside_the_margins(sixty: ReportInputs, tmp_path: Path) -> None:
     pages = boxes(render_pdf(sixty, OWN), tmp_path)
-    assert len(pages) == 3
+    assert len(pages) == 4
     for page in pages:
         for left, top, right, bottom, word in page:
             # A glyph's box may reach past its advance by a fraction of a point.
@@ -182,7 +182,7 @@ def test_no_lesion_is_said_and_no_table_is_drawn(tmp_path: Path) -> None:
     assert "No FDG-avid lesion" in text
     assert "Nothing in this scan met the rule: SUV ≥ 4.0, components of at least 3 mL" in text
     assert "TMTV 0 mL" in text
-    assert "SUVpeak" not in text.split("Lesions: SUV")[0]
+    assert "SUVpeak" not in text
 
 
 def test_lesions_to_be_confirmed_are_told_apart(tmp_path: Path) -> None:
