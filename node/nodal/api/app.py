@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from nodal import __version__
 from nodal.api.faults import Fault, add_fault_handlers, fault_response
+from nodal.api.limits import BodyLimit
 from nodal.api.metrics import NodeMetrics
 from nodal.api.pages import ui_router
 from nodal.api.results import JobResults
@@ -42,6 +43,8 @@ def create_app(service: NodeApi, settings: Settings, trail: Trail, *, announce: 
         openapi_url="/api/openapi.json",
         responses={"4XX": {"model": Fault, "description": "What is wrong, with a stable code."}},
     )
+
+    app.add_middleware(BodyLimit)  # inside the guard: who may not speak to the node learns nothing of its limits
 
     @app.middleware("http")
     async def guarded(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:

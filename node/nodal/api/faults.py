@@ -23,6 +23,7 @@ STATUS = {
     Code.JOB_STATE: 409,
     Code.FORBIDDEN: 403,
     Code.SOURCE_GONE: 410,
+    Code.BODY_TOO_LARGE: 413,
     Code.DISK_FULL: 507,
     Code.NOT_INSTALLED: 501,
     Code.REJECTED_BY_DESTINATION: 502,
@@ -72,7 +73,8 @@ def add_fault_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(_request: Request, error: HTTPException) -> JSONResponse:
-        body = {"code": Code.WRONG_USAGE, "message": str(error.detail), "retry": False}
+        code = Code.BODY_TOO_LARGE if error.status_code == STATUS[Code.BODY_TOO_LARGE] else Code.WRONG_USAGE
+        body = {"code": code, "message": str(error.detail), "retry": False}
         return JSONResponse(body, status_code=error.status_code, headers=error.headers)
 
     @app.exception_handler(Exception)

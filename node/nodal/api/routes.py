@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import deque
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,7 +12,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import FileResponse, Response
 
-from nodal.api.clinical import ClinicalIn
+from nodal.api.clinical_routes import clinical_router
 from nodal.api.metrics import NodeMetrics
 from nodal.api.results import JobResults
 from nodal.api.security import caller, through_orthanc
@@ -91,6 +90,7 @@ def api_router(doors: Doors) -> APIRouter:
     """All endpoints of the node."""
     router = APIRouter(prefix="/api")
     _studies(router, doors)
+    router.include_router(clinical_router(doors.service))
     _jobs(router, doors)
     _verbs(router, doors)
     _results(router, doors)
@@ -134,19 +134,6 @@ def _studies(router: APIRouter, doors: Doors) -> None:
     @router.get("/intakes", tags=["studies"], summary="Studies announced or received, newest first")
     def intakes(study: Study = None) -> list[IntakeView]:
         return [view for view in doors.service.intakes() if study in (None, view.study_instance_uid)]
-
-    @router.put(
-        "/patients/{patient_key:path}/clinical",
-        tags=["studies"],
-        summary="A patient's clinical record; patient_key is issuer~id, percent-encoded; answers the new revisions",
-    )
-    def put_clinical(patient_key: str, clinical: ClinicalIn, request: Request) -> list[JobView]:
-        _issuer, tilde, patient_id = patient_key.partition("~")
-        if not tilde or not patient_id:
-            raise WrongUsage("the patient is named as issuer~id; the issuer may be empty")
-        revised = doors.service.put_clinical(patient_key, clinical.record(datetime.now(UTC)))
-        doors.trail.record("clinical_record_stored", by=caller(request), jobs=[view.job_id for view in revised])
-        return list(revised)
 
 
 def _jobs(router: APIRouter, doors: Doors) -> None:

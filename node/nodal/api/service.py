@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from nodal.clinical.record import ClinicalRecord
+from nodal.clinical.statements import PatientStatements
+from nodal.jobs.clinical import ClinicalView
 from nodal.jobs.model import IntakeView, JobView, Stage, StudySource
 from nodal.jobs.service import Health
 
@@ -45,8 +46,14 @@ class NodeApi(Protocol):
     def rerun(self, job_id: str, from_stage: Stage) -> JobView:
         """A new revision that begins at a stage."""
 
-    def put_clinical(self, patient_key: str, record: ClinicalRecord) -> Sequence[JobView]:
-        """Stores a patient's clinical record; the new revisions that it caused."""
+    def put_clinical(self, patient: PatientStatements, by: str) -> Sequence[JobView]:
+        """Stores a patient's record in place of what callers sent before; the new revisions that it caused."""
+
+    def put_statements(self, patient: PatientStatements, *, replace_source: bool) -> Sequence[JobView]:
+        """Adds what a source says of a patient; the new revisions that it caused."""
+
+    def clinical(self, patient_key: str, study_date: str | None = None) -> ClinicalView:
+        """What is known of a patient, and the record for the scan of that day, or the last one."""
 
     def health(self) -> Health:
         """How the node is."""

@@ -8,37 +8,20 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import TypeAdapter, ValidationError
 
 from nodal.cli.app import Config, Json, app, err, out, read_settings, show_json
-from nodal.clinical.record import ClinicalRecord
 from nodal.errors import WrongUsage
 
 __all__ = ["process", "suv"]
-
-
-def _clinical(path: Path | None) -> ClinicalRecord | None:
-    """A clinical record from a JSON or YAML file of its fields."""
-    import yaml
-
-    if path is None:
-        return None
-    try:
-        fields = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        record = TypeAdapter(ClinicalRecord).validate_python(fields, extra="forbid")
-    except OSError as error:
-        raise WrongUsage(f"cannot read {path}: {error.strerror}") from error
-    except (yaml.YAMLError, ValidationError) as error:
-        raise WrongUsage(f"{path} is not a clinical record: {error}") from error
-    sources = {name: "file" for name in fields if name not in ("sources", "entered_at", "timepoint")}
-    return ClinicalRecord(**{**asdict(record), "sources": {**sources, **record.sources}})
 
 
 @app.command()
 def process(
     study: Annotated[Path, typer.Argument(help="Folder with the study's DICOM files, any names, any depth.")],
     out_dir: Annotated[Path, typer.Option("--out", help="Folder for the results; made if missing.")],
-    clinical: Annotated[Path | None, typer.Option(help="Clinical record, JSON or YAML.")] = None,
+    clinical: Annotated[
+        Path | None, typer.Option(help="Clinical record, JSON or YAML; goes before one in the study's folder.")
+    ] = None,
     systems: Annotated[str | None, typer.Option(help="Prognosis systems to run, separated by commas.")] = None,
     reference: Annotated[
         Path | None, typer.Option(help="SEG, RTSTRUCT or NIfTI contour in place of the segmenter.")
@@ -58,6 +41,7 @@ def process(
     Example: `nodal process ./study --out ./results --clinical patient.yaml`
     """
     from nodal import show
+    from nodal.clinical.file import statements_of_file
     from nodal.jobs.process import process_folder
 
     settings = read_settings(config)
@@ -68,7 +52,7 @@ def process(
             study,
             out_dir,
             settings,
-            clinical=_clinical(clinical),
+            clinical=statements_of_file(clinical) if clinical else None,
             systems=tuple(systems.split(",")) if systems else None,
             reference=reference,
             anatomy=_given_anatomy(organs),

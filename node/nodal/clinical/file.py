@@ -15,7 +15,7 @@ from nodal.clinical.statements import PatientStatements
 from nodal.clinical.values import STATED_FIELDS, checked
 from nodal.errors import WrongUsage
 
-__all__ = ["BESIDE_NAMES", "statements_beside", "statements_of_file", "unusable_file"]
+__all__ = ["BESIDE_NAMES", "beside_or_note", "statements_beside", "statements_of_file"]
 
 BESIDE_NAMES = ("clinical.json", "clinical.yaml", "clinical.yml")
 """Names under which a record lies in a study's folder itself, not in a folder below it."""
@@ -73,8 +73,7 @@ def statements_of_file(path: Path) -> PatientStatements:
     content = _content(path)
     try:
         about = _About.model_validate({name: content[name] for name in _About.model_fields if name in content})
-        changed = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-        entered_at = about.entered_at or changed.strftime("%Y%m%d%H%M%S%z")
+        entered_at = about.entered_at or _changed(path)
         stated = {name: value for name, value in content.items() if name not in _About.model_fields}
         statements = tuple(
             _statement(str(name), value, about, entered_at) for name, value in stated.items() if value is not None
@@ -98,9 +97,20 @@ def statements_beside(folder: Path) -> PatientStatements | None:
     return statements_of_file(found[0]) if found else None
 
 
-def unusable_file(error: WrongUsage, now: datetime) -> Unusable:
-    """The note that takes the place of a file beside a study that could not be used."""
-    return Unusable("record", "file", now.strftime("%Y%m%d%H%M%S%z"), "a file beside the study", error.message)
+def beside_or_note(folder: Path) -> PatientStatements | None:
+    """As :func:`statements_beside`, for where nobody waits for the error: it becomes a note in the record."""
+    try:
+        return statements_beside(folder)
+    except WrongUsage as error:
+        found = [folder / name for name in BESIDE_NAMES if (folder / name).is_file()]
+        latest = max((_changed(path) for path in found), default=_changed(folder))
+        said = ", ".join(path.name for path in found)
+        return PatientStatements("", (), (Unusable("record", "file", latest, said, error.message),))
+
+
+def _changed(path: Path) -> str:
+    """When a file was last written, DICOM DT in UTC."""
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC).strftime("%Y%m%d%H%M%S%z")
 
 
 def _content(path: Path) -> Mapping[Any, Any]:

@@ -21,6 +21,7 @@ from pydicom.uid import (
     MediaStorageDirectoryStorage,
 )
 
+from nodal.clinical.file import BESIDE_NAMES
 from nodal.errors import Code, Refused
 from nodal.study import PassedFile, SeriesFiles, StudyFiles
 
@@ -35,7 +36,8 @@ def read_study(folder: Path) -> StudyFiles:
     """Reads the headers of every file below a folder, whatever the files are called.
 
     Args:
-        folder: searched recursively; links to folders are not followed. A DICOMDIR is skipped.
+        folder: searched recursively; links to folders are not followed. A DICOMDIR is skipped, and so is a clinical
+            record in the folder itself, which is read elsewhere.
 
     Returns:
         The series of the one study found, in ascending order of Series Instance UID, each with its instances in
@@ -78,7 +80,8 @@ def _files(folder: Path) -> Iterator[Path]:
         folders.sort()
         for name in sorted(names):
             path = Path(parent) / name
-            if path.is_file() and name.upper() != "DICOMDIR":
+            beside = name in BESIDE_NAMES and Path(parent) == folder
+            if path.is_file() and name.upper() != "DICOMDIR" and not beside:
                 yield path
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Protocol
 
+from nodal.clinical.statements import PatientStatements
 from nodal.delivery import Outcome, Parcel, Sender, fall_back, sender_for
 from nodal.errors import SourceGone, WrongUsage
 from nodal.findings import from_json
+from nodal.jobs.clinical import freeze, known_now
 from nodal.jobs.context import link_tree
 from nodal.jobs.model import Stage, StudySource
 from nodal.jobs.pipeline import Admission
@@ -63,10 +64,12 @@ class NodePipeline:
         )
 
     def prepare(self, workspace: Workspace, admission_patient_key: str | None) -> None:
-        """Freezes the clinical record as it is now into the job."""
-        record = self._context.clinical_of(admission_patient_key) if admission_patient_key else None
-        if record is not None:
-            workspace.write_json("clinical.json", asdict(record))
+        """Freezes what is known of the patient now into the job."""
+        key, earlier = admission_patient_key or "", [workspace]
+        if workspace.path("request.json").exists() and workspace.request().predecessor is not None:
+            earlier.append(Workspace(workspace.root.parent / str(workspace.request().predecessor)))
+        stored = self._context.clinical_of(key) if key else PatientStatements(key)
+        freeze(workspace, known_now(stored, workspace.source, earlier))
 
     def run_stage(self, stage: Stage, workspace: Workspace) -> None:
         """Runs one of SELECT..ENCODE."""

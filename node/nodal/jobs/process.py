@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
 
@@ -12,9 +11,11 @@ from lymphoma.anatomy import AnatomyEngine, NoAnatomy
 from pydicom import dcmread
 
 from nodal.audit import Trail
-from nodal.clinical.record import ClinicalRecord
+from nodal.clinical.file import statements_beside
+from nodal.clinical.statements import PatientStatements
 from nodal.errors import WrongUsage
 from nodal.findings import Findings, from_json
+from nodal.jobs.clinical import freeze
 from nodal.jobs.model import JobRequest, Stage, StudySource
 from nodal.jobs.results import OWN_ORTHANC, ResultStore, objects_from_json
 from nodal.jobs.stages import StageContext, examine, run_stage
@@ -32,7 +33,7 @@ def process_folder(
     out: Path,
     settings: Settings,
     *,
-    clinical: ClinicalRecord | None = None,
+    clinical: PatientStatements | None = None,
     systems: tuple[str, ...] | None = None,
     reference: Path | None = None,
     anatomy: AnatomyEngine | None = None,
@@ -45,17 +46,21 @@ def process_folder(
     ``seg.dcm``.
 
     Args:
+        clinical: what is known of the patient; without it a ``clinical.json``, ``.yaml`` or ``.yml`` in the study's
+            folder is read. Either is joined to what the header says.
         reference: a SEG, RTSTRUCT or NIfTI contour that stands in for the segmenter.
         anatomy: organ engine; none without one.
         progress: called with each stage before it runs.
 
     Raises:
-        Refused: the study is unusable. WrongUsage: a path that is not there.
+        Refused: the study is unusable. WrongUsage: a path that is not there; a file beside the study that
+            is no clinical record, or several.
     """
     if not study.is_dir():
         raise WrongUsage(f"{study} is not a folder")
     if reference is not None and not reference.is_file():
         raise WrongUsage(f"{reference} is not a file")
+    known = clinical or statements_beside(study) or PatientStatements("")
     own = settings.model_copy(update={"destinations": ()})
     with tempfile.TemporaryDirectory(prefix="nodal-process-") as name:
         scratch = Path(name)
@@ -64,9 +69,8 @@ def process_folder(
         workspace.source.symlink_to(study.resolve(), target_is_directory=True)
         store = ResultStore(scratch / "results")
         context = StageContext(own, Trail(scratch / "audit"), store, anatomy or NoAnatomy())
-        if clinical is not None:
-            workspace.write_json("clinical.json", asdict(clinical))
-        examined = examine(workspace.source, context, clinical)
+        freeze(workspace, known)
+        examined = examine(workspace.source, context, known)
         workspace.save_request(
             JobRequest(
                 job_id=f"{examined.digest[:32]}-r0",

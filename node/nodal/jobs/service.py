@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -12,9 +13,11 @@ import structlog
 
 from nodal import __version__
 from nodal.audit import Trail
-from nodal.clinical.record import ClinicalRecord
+from nodal.clinical.record import Source
+from nodal.clinical.statements import PatientStatements
 from nodal.errors import Code, Failed, WrongUsage
 from nodal.jobs.arrivals import job_id_of
+from nodal.jobs.clinical import ClinicalView, stage_to_rerun, view_of
 from nodal.jobs.engine import ClientDispatcher
 from nodal.jobs.model import IntakeView, JobRequest, JobState, JobView, Stage, StudySource
 from nodal.jobs.registry import Registry
@@ -34,6 +37,8 @@ STOPPED: tuple[JobState, ...] = ("failed", "refused", "cancelled")
 CANCELLABLE: tuple[JobState, ...] = ("queued", "running", "awaiting_review", "delivering", "parked", "failed")
 REVIEWED: tuple[JobState, ...] = ("awaiting_review",)
 REVISABLE: tuple[JobState, ...] = ("queued", "running", "awaiting_review", "delivering", "parked", "done", "failed")
+
+_CALLERS: tuple[Source, ...] = ("api",)
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,7 @@ class NodeService:
         self._trail = trail
         self._dispatcher = dispatcher
         self._parts = parts or {}
+        self._storing = threading.Lock()  # one record at a time: the second compares with what the first has begun
 
     @classmethod
     @contextmanager
@@ -163,20 +169,69 @@ class NodeService:
 
     # records
 
-    def put_clinical(self, patient_key: str, record: ClinicalRecord) -> list[JobView]:
-        """Stores a patient's record; every job of the patient that used another one gets a new revision.
+    def put_clinical(self, patient: PatientStatements, by: str) -> list[JobView]:
+        """Stores a patient's record as a caller sends it in, in place of all that callers have sent before.
+
+        Args:
+            by: who sends it, for the audit.
 
         Returns:
-            the new revisions.
+            the new revisions: of every job of the patient whose record it changes.
         """
-        known = self._registry.memory.clinical(patient_key)
-        self._registry.memory.put_clinical(patient_key, record)
-        if known is not None and _same(known, record):
-            return []
-        same_time = known is not None and known.timepoint == record.timepoint
-        from_stage = Stage.PROGNOSIS if same_time or record.timepoint is None else Stage.SELECT
-        views = (self.job(job_id) for job_id in self._registry.jobs.of_patient(patient_key))
-        return [self._revise(view, "clinical", from_stage) for view in views if view.state in REVISABLE]
+        return self._store(patient, _CALLERS, by)
+
+    def put_statements(self, patient: PatientStatements, *, replace_source: bool) -> list[JobView]:
+        """Adds what a source says of a patient.
+
+        Args:
+            replace_source: takes back what the same sources have said before.
+
+        Returns:
+            the new revisions: of every job of the patient whose record it changes.
+        """
+        return self._store(patient, _sources(patient) if replace_source else (), None)
+
+    def clinical(self, patient_key: str, study_date: str | None = None) -> ClinicalView:
+        """What is known of a patient, and the record that it makes for a scan.
+
+        Args:
+            study_date: DA of the scan; without one that of the last PET/CT seen.
+        """
+        memory = self._registry.memory
+        return view_of(memory.clinical(patient_key), study_date or memory.latest_study_date(patient_key))
+
+    def _store(self, patient: PatientStatements, replaced: Collection[Source], by: str | None) -> list[JobView]:
+        key = patient.patient_key
+        if not key.partition("~")[2]:
+            raise WrongUsage("the patient is named as issuer~id; the issuer may be empty")
+        with self._storing:
+            self._registry.memory.put_clinical(patient, replaced)
+            revised = [view for job_id in self._registry.jobs.of_patient(key) if (view := self._take_in(job_id, key))]
+        self._trail.record(
+            "clinical_statements_stored",
+            by=by or sorted({one.by for one in patient.statements if one.by}),
+            fields=sorted({one.field for one in patient.statements}),
+            sources=sorted(_sources(patient) | set(replaced)),
+            unusable=sorted({one.field for one in patient.unusable}),
+            jobs=[view.job_id for view in revised],
+        )
+        return revised
+
+    def _take_in(self, job_id: str, patient_key: str) -> JobView | None:
+        """A new revision of one job where its record changes; None where it stays, or the job cannot be run again."""
+        view, memory = self.job(job_id), self._registry.memory
+        if view.state not in REVISABLE:
+            return None
+        scan = memory.study_date(patient_key, view.study_instance_uid)
+        stage = stage_to_rerun(self._workspace(job_id), memory.clinical(patient_key), scan)
+        if stage is None:
+            return None
+        try:
+            return self._revise(view, "clinical", stage)
+        except Failed as error:  # an old job, whose folder is gone, shall not keep the record from being stored
+            record = self._trail.record
+            record("clinical_rerun_impossible", outcome="failed", job_id=job_id, code=error.code)
+            return None
 
     def health(self) -> Health:
         """How the node is."""
@@ -289,6 +344,5 @@ class _LateClient:
             self._client.close()
 
 
-def _same(known: ClinicalRecord, record: ClinicalRecord) -> bool:
-    """Whether two records say the same of the patient, whenever and by whom it was entered."""
-    return replace(known, entered_at=None, sources={}) == replace(record, entered_at=None, sources={})
+def _sources(patient: PatientStatements) -> set[Source]:
+    return {one.source for one in patient.statements} | {one.source for one in patient.unusable}

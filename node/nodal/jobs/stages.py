@@ -35,7 +35,8 @@ from pydantic import TypeAdapter
 from pydicom import Dataset, dcmread
 
 from nodal.audit import Trail
-from nodal.clinical.record import ClinicalRecord
+from nodal.clinical.header import patient_key
+from nodal.clinical.statements import PatientStatements
 from nodal.dicom.contour import read_contour
 from nodal.dicom.digest import study_digest
 from nodal.dicom.series import LoadedSeries, load_ct, load_pet, read_study
@@ -43,6 +44,7 @@ from nodal.errors import Code, NodalError, Refused, SourceGone
 from nodal.findings import Segmentation, from_json, to_json
 from nodal.intake.selection import select
 from nodal.jobs import assemble
+from nodal.jobs.clinical import frozen, known_now, record_of_study
 from nodal.jobs.model import Stage
 from nodal.jobs.records import ChosenSeries, Loaded, Measured, SelectionRecord
 from nodal.jobs.results import OWN_ORTHANC, ResultStore, objects_from_json, objects_to_json, targets
@@ -54,11 +56,9 @@ from nodal.report.inputs import ReportInputs, ResultObject, Target
 from nodal.settings import Settings
 from nodal.study import Selection, SeriesFiles, StudyFiles
 
-__all__ = ["Examined", "StageContext", "clinical_record", "examine", "patient_key", "report_inputs", "run_stage"]
+__all__ = ["Examined", "StageContext", "examine", "patient_key", "report_inputs", "run_stage"]
 
 log = structlog.get_logger()
-
-_CLINICAL: TypeAdapter[ClinicalRecord] = TypeAdapter(ClinicalRecord)
 
 AIR_HU = -1024.0
 
@@ -76,7 +76,7 @@ class StageContext:
         store: where finished result objects are kept.
         anatomy: the engine that finds organs.
         earlier_pet_ct: (patient key, study date, study UID) -> date of an earlier PET/CT this node has seen.
-        clinical_of: patient key -> the clinical record on file.
+        clinical_of: patient key -> what the registry knows of the patient.
     """
 
     settings: Settings
@@ -84,7 +84,7 @@ class StageContext:
     store: ResultStore
     anatomy: AnatomyEngine = field(default_factory=NoAnatomy)
     earlier_pet_ct: Callable[[str, str, str], str | None] = _none_known
-    clinical_of: Callable[[str], ClinicalRecord | None] = lambda patient_key: None
+    clinical_of: Callable[[str], PatientStatements] = PatientStatements
 
 
 def run_stage(stage: Stage, workspace: Workspace, context: StageContext) -> None:
@@ -123,12 +123,6 @@ def _note_seconds(workspace: Workspace, stage: Stage, seconds: float) -> None:
         workspace.write_text("findings.json", to_json(complete))
 
 
-def clinical_record(workspace: Workspace) -> ClinicalRecord | None:
-    """The record given with the job, if any."""
-    path = workspace.path("clinical.json")
-    return _CLINICAL.validate_json(path.read_bytes()) if path.exists() else None
-
-
 @dataclass(frozen=True, eq=False)
 class Examined:
     """A study looked at before it is a job: its files, what was chosen, and the digest of what was chosen."""
@@ -138,8 +132,11 @@ class Examined:
     digest: str
 
 
-def choose(folder: Path, context: StageContext, clinical: ClinicalRecord | None) -> tuple[StudyFiles, Selection]:
-    """Reads a study folder and chooses PET and CT; without a record given, the one on file counts.
+def choose(folder: Path, context: StageContext, clinical: PatientStatements | None) -> tuple[StudyFiles, Selection]:
+    """Reads a study folder and chooses PET and CT.
+
+    Args:
+        clinical: what is known of the patient; None asks the registry, and a file beside the study.
 
     Raises:
         Refused: nothing in it can be used.
@@ -147,27 +144,23 @@ def choose(folder: Path, context: StageContext, clinical: ClinicalRecord | None)
     study = read_study(folder)
     first = study.series[0].headers[0]
     key = patient_key(first)
-    known = clinical or context.clinical_of(key)
+    known = known_now(context.clinical_of(key), folder) if clinical is None else clinical
     earlier = context.earlier_pet_ct(key, str(first.get("StudyDate", "")), study.study_instance_uid)
-    return study, select(study, settings=context.settings, clinical=known, earlier_pet_ct_date=earlier)
+    record = record_of_study(known, first)
+    return study, select(study, settings=context.settings, clinical=record, earlier_pet_ct_date=earlier)
 
 
-def examine(folder: Path, context: StageContext, clinical: ClinicalRecord | None = None) -> Examined:
+def examine(folder: Path, context: StageContext, clinical: PatientStatements | None = None) -> Examined:
     """As :func:`choose`, with the digest that names the job."""
     study, selection = choose(folder, context, clinical)
     return Examined(study, selection, study_digest(selection))
 
 
 def _select(workspace: Workspace, context: StageContext) -> None:
-    study, selection = choose(workspace.source, context, clinical_record(workspace))
+    study, selection = choose(workspace.source, context, frozen(workspace))
     workspace.write_json("started.json", datetime.now(UTC).isoformat(timespec="seconds"))
     record = SelectionRecord.of(selection, study.unreadable, workspace.source)
     workspace.write_json("selection.json", asdict(record))
-
-
-def patient_key(header: Dataset) -> str:
-    """``issuer~id``, the patient's key in this hospital; either part may be empty."""
-    return f"{header.get('IssuerOfPatientID', '') or ''}~{header.get('PatientID', '') or ''}"
 
 
 def _series(workspace: Workspace, chosen: ChosenSeries) -> SeriesFiles:
@@ -312,7 +305,7 @@ def _prognosis(workspace: Workspace, context: StageContext) -> None:
     made = TypeAdapter(Segmentation).validate_python(workspace.read_json("segmentation.json"))
     selection, measured = SelectionRecord.read(workspace), Measured.read(workspace)
     header = _header(workspace.source / loaded.pet_files[0])
-    record = assemble.with_dicom(clinical_record(workspace) or ClinicalRecord(), header)
+    record = record_of_study(frozen(workspace) or PatientStatements(""), header)
     request, settings = workspace.request(), context.settings
     asked = Asked(
         clinical=record,

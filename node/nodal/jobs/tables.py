@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 __all__ = [
     "clinical_records",
+    "clinical_statements",
     "cursors",
     "deliveries",
     "insert_once",
@@ -117,11 +118,23 @@ seen_studies = sa.Table(
     sa.Column("study_date", sa.String(8), nullable=False),
 )
 
+# whole records, as they were stored before there were statements; taken over when the patient's next one comes
 clinical_records = sa.Table(
     "clinical_records",
     metadata,
     sa.Column("patient_key", sa.Text, primary_key=True),
     sa.Column("record", sa.JSON, nullable=False),
+    sa.Column("updated", sa.String(40), nullable=False),
+)
+
+clinical_statements = sa.Table(
+    "clinical_statements",
+    metadata,
+    sa.Column("sequence", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("patient_key", sa.Text, nullable=False, index=True),
+    sa.Column("source", sa.String(16), nullable=False),
+    sa.Column("usable", sa.Boolean, nullable=False),
+    sa.Column("content", sa.JSON, nullable=False),
     sa.Column("updated", sa.String(40), nullable=False),
 )
 

@@ -6,8 +6,9 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from nodal.clinical.record import ClinicalRecord
+from nodal.clinical.statements import PatientStatements
 from nodal.errors import Code, Failed
+from nodal.jobs.clinical import ClinicalView, view_of
 from nodal.jobs.model import DeliveryView, IntakeView, JobView, Stage, StudySource
 from nodal.jobs.service import Health
 
@@ -49,7 +50,8 @@ class FakeNode:
     known_jobs: list[JobView] = field(default_factory=list)
     known_intakes: list[IntakeView] = field(default_factory=list)
     submitted: list[tuple[StudySource, str, str | None]] = field(default_factory=list)
-    clinical: dict[str, ClinicalRecord] = field(default_factory=dict)
+    told: dict[str, PatientStatements] = field(default_factory=dict)
+    clinical_by: list[str] = field(default_factory=list)
     asked: list[tuple[str, str]] = field(default_factory=list)
 
     def submit(self, source: StudySource, reason: str, study_instance_uid: str | None = None) -> IntakeView:
@@ -93,9 +95,20 @@ class FakeNode:
         view = self._noted(f"rerun {from_stage}", job_id)
         return replace(view, job_id=f"{job_id[:-1]}{view.revision + 1}", revision=view.revision + 1, predecessor=job_id)
 
-    def put_clinical(self, patient_key: str, record: ClinicalRecord) -> list[JobView]:
-        self.clinical[patient_key] = record
+    def put_clinical(self, patient: PatientStatements, by: str) -> list[JobView]:
+        self.told[patient.patient_key] = patient
+        self.clinical_by.append(by)
         return [self.rerun(view.job_id, Stage.PROGNOSIS) for view in self.known_jobs]
+
+    def put_statements(self, patient: PatientStatements, *, replace_source: bool) -> list[JobView]:
+        assert not replace_source
+        known = self.told.get(patient.patient_key, PatientStatements(patient.patient_key))
+        added = replace(patient, statements=(*known.statements, *patient.statements))
+        self.told[patient.patient_key] = added
+        return [self.rerun(view.job_id, Stage.PROGNOSIS) for view in self.known_jobs]
+
+    def clinical(self, patient_key: str, study_date: str | None = None) -> ClinicalView:
+        return view_of(self.told.get(patient_key, PatientStatements(patient_key)), study_date)
 
     def health(self) -> Health:
         counts = dict(Counter(str(view.state) for view in self.known_jobs))

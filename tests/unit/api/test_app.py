@@ -126,39 +126,6 @@ class TestStudies:
         assert client.get("/api/intakes", params={"study": STUDY}).json() == []
 
 
-class TestClinicalRecord:
-    def test_is_stored_under_the_patients_key(self, client: TestClient, node: FakeNode) -> None:
-        answer = client.put(
-            "/api/patients/HOSP%2FA~12%2034/clinical", json={"stage": 3, "ldh_ratio": 1.4, "bulky": False}
-        )
-        assert answer.status_code == 200
-        assert [view["predecessor"] for view in answer.json()] == [JOB]
-        record = node.clinical["HOSP/A~12 34"]
-        assert (record.stage, record.ldh_ratio, record.bulky, record.ecog) == (3, 1.4, False, None)
-        assert record.sources == {"stage": "api", "ldh_ratio": "api", "bulky": "api"}
-        assert record.entered_at is not None
-        assert len(record.entered_at) == len("20260101100000+0000")
-
-    @pytest.mark.parametrize(
-        "record", [{"stage": 5}, {"ldh_ratio": -1}, {"ldh": 2.0}, {"sex": "X"}, {"entered_at": "today"}]
-    )
-    def test_what_is_wrong_is_refused_without_being_repeated(
-        self, client: TestClient, node: FakeNode, record: dict[str, Any]
-    ) -> None:
-        answer = client.put("/api/patients/~1/clinical", json=record)
-        assert answer.status_code == 422
-        assert not node.clinical
-
-    def test_a_patient_needs_an_id(self, client: TestClient) -> None:
-        assert client.put("/api/patients/1234/clinical", json={}).status_code == 400
-        assert client.put("/api/patients/HOSP~/clinical", json={}).status_code == 400
-
-    def test_the_trail_names_no_patient(self, client: TestClient, trail: Trail) -> None:
-        client.put("/api/patients/HOSP~MRN-77/clinical", json={"stage": 3})
-        (event,) = [event for event in trail.events() if event.action == "clinical_record_stored"]
-        assert "MRN-77" not in str(event)
-
-
 class TestJobs:
     def test_listed_and_shown(self, client: TestClient) -> None:
         (listed,) = client.get("/api/jobs", params={"study": STUDY}).json()

@@ -11,13 +11,15 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from nodal.audit import Trail
+from nodal.clinical.statements import PatientStatements
 from nodal.delivery.outcome import Outcome
 from nodal.errors import Code, Refused, SourceGone, Unreachable
+from nodal.jobs.clinical import freeze
 from nodal.jobs.context import JobContext, link_tree
 from nodal.jobs.model import Stage, StudySource
 from nodal.jobs.pipeline import Admission
@@ -39,8 +41,9 @@ FILES = {
 class FakePipeline:
     """See the module."""
 
-    def __init__(self, control: Path) -> None:
+    def __init__(self, control: Path, clinical_of: Callable[[str], PatientStatements] = PatientStatements) -> None:
         self._control = control
+        self._clinical_of = clinical_of
         control.mkdir(parents=True, exist_ok=True)
 
     def order(self, **orders: Any) -> None:
@@ -103,7 +106,7 @@ class FakePipeline:
         return Admission(digest, study, f"~{study}", "20260102")
 
     def prepare(self, workspace: Workspace, patient_key: str | None) -> None:
-        workspace.write_json("clinical.json", {"key": patient_key})
+        freeze(workspace, self._clinical_of(patient_key or ""))
 
     def run_stage(self, stage: Stage, workspace: Workspace) -> None:
         self._note(f"begin {stage}")
@@ -158,7 +161,9 @@ def fake_context(folder: Path, **delivery: Any) -> JobContext:
     """A node's jobs in a folder, with the fake pipeline."""
     rules = DeliverySettings(**{"retry_first_s": 0.05, "retry_max_s": 0.4, **delivery})
     state = folder / "state"
-    return JobContext(state, Registry.in_folder(state), FakePipeline(folder / "control"), Trail(state / "audit"), rules)
+    registry = Registry.in_folder(state)
+    pipeline = FakePipeline(folder / "control", registry.memory.clinical)
+    return JobContext(state, registry, pipeline, Trail(state / "audit"), rules)
 
 
 def fake_study(folder: Path, study: str = "1.2.3", files: int = 3) -> StudySource:

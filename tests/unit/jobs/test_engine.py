@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from nodal.clinical.record import ClinicalRecord
 from nodal.errors import Code, Failed, WrongUsage
 from nodal.jobs.context import JobContext
 from nodal.jobs.engine import Engine, EngineOptions
@@ -274,15 +273,6 @@ def test_a_rerun_without_its_images_is_refused(node: Node) -> None:
     source.path.rmdir()
     view = node.reach(node.service.rerun(first.job_id, Stage.SELECT).job_id, "refused")
     assert view.code == "SOURCE_GONE"
-
-
-def test_a_new_clinical_record_makes_a_revision_and_the_same_again_none(node: Node) -> None:
-    first = node.job_of(node.study(), "done")
-    key = f"~{first.study_instance_uid}"
-    (mine,) = node.service.put_clinical(key, ClinicalRecord(age_years=61, entered_at="20260101"))
-    assert (mine.cause, mine.revision, mine.predecessor) == ("clinical", 1, first.job_id)
-    node.reach(mine.job_id, "done")
-    assert node.service.put_clinical(key, ClinicalRecord(age_years=61, entered_at="20260303")) == []
 
 
 def test_what_cannot_be_done_is_said_with_a_code(node: Node) -> None:

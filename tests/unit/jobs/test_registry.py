@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from nodal.clinical.record import ClinicalRecord
+from nodal.clinical.record import Statement, Unusable
+from nodal.clinical.statements import PatientStatements
 from nodal.delivery.outcome import Outcome
 from nodal.errors import Code, Failed
 from nodal.jobs.model import JobRequest, Stage, StudySource
@@ -146,14 +149,66 @@ def test_an_object_sent_in_place_of_another_is_entered(registry: Registry) -> No
     assert registry.deliveries.tally("a-r0").total == 1
 
 
-def test_a_clinical_record_comes_back_as_it_was(registry: Registry) -> None:
-    record = ClinicalRecord(
-        71.5, "F", 3, 1.4, 1, ("liver",), "GCB", None, False, "baseline", "20260102", {"ecog": "api"}
-    )
-    assert registry.memory.clinical("H~1") is None
-    registry.memory.put_clinical("H~1", ClinicalRecord(age_years=20))
-    registry.memory.put_clinical("H~1", record)
-    assert registry.memory.clinical("H~1") == record
+class TestClinical:
+    STAGE = Statement("stage", 3, "fhir", "20260102100000+0000", "20260101", "Dr A", "IIIB")
+    LDH = Statement("ldh_ratio", 1.4, "hl7", "20260102100000+0000")
+    NOTE = Unusable("ldh_ratio", "hl7", "20260102100000+0000", "480 U/L", "no upper limit")
+
+    def test_statements_come_back_as_they_were(self, registry: Registry) -> None:
+        assert registry.memory.clinical("H~1") == PatientStatements("H~1")
+        told = PatientStatements("H~1", (self.STAGE, self.LDH), (self.NOTE,))
+        registry.memory.put_clinical(told)
+        assert registry.memory.clinical("H~1") == told
+        assert registry.memory.clinical("H~2").statements == ()
+
+    def test_sources_are_added_and_one_is_replaced(self, registry: Registry) -> None:
+        first = Statement("ecog", 1, "api", "20260102")
+        registry.memory.put_clinical(PatientStatements("H~1", (self.STAGE, first), (self.NOTE,)))
+        second = Statement("bulky", True, "api", "20260103")
+        registry.memory.put_clinical(PatientStatements("H~1", (second,)), ("api",))
+        known = registry.memory.clinical("H~1")
+        assert (known.statements, known.unusable) == ((self.STAGE, second), (self.NOTE,))
+        registry.memory.put_clinical(PatientStatements("H~1"), ("api", "hl7"))
+        assert registry.memory.clinical("H~1") == PatientStatements("H~1", (self.STAGE,))
+
+    def test_a_message_sent_again_is_kept_once(self, registry: Registry) -> None:
+        registry.memory.put_clinical(PatientStatements("H~1", (self.LDH,), (self.NOTE,)))
+        again = replace(self.LDH, entered_at="20260105"), replace(self.NOTE, entered_at="20260105")
+        registry.memory.put_clinical(PatientStatements("H~1", again[:1], again[1:]))
+        assert registry.memory.clinical("H~1") == PatientStatements("H~1", (self.LDH,), (self.NOTE,))
+        back_and_forth = [replace(self.LDH, value=value, entered_at="20260106") for value in (2.0, 1.4)]
+        for one in back_and_forth:
+            registry.memory.put_clinical(PatientStatements("H~1", (one,)))
+        assert registry.memory.clinical("H~1").statements == (self.LDH, *back_and_forth)
+
+    def test_whole_records_of_earlier_versions_are_read_and_taken_over(
+        self, registry: Registry, tmp_path: Path
+    ) -> None:
+        whole = {
+            "age_years": 61.0, "sex": "F", "stage": 3, "ldh_ratio": None, "ecog": 1, "extranodal_sites": ["liver"],
+            "cell_of_origin": None, "bulky": None, "b_symptoms": False, "timepoint": "baseline",
+            "entered_at": "20260102100000+0000", "sources": {"age_years": "api", "sex": "api"},
+        }  # fmt: skip
+        with sqlite3.connect(tmp_path / "registry.sqlite") as other:
+            other.execute("INSERT INTO clinical_records VALUES ('H~1', ?, '2026-01-02')", (json.dumps(whole),))
+        other.close()
+        known = {one.field: one.value for one in registry.memory.clinical("H~1").statements}
+        assert known == {
+            "age_years": 61.0, "sex": "F", "stage": 3, "ecog": 1, "extranodal_sites": ("liver",),
+            "b_symptoms": False, "timepoint": "baseline",
+        }  # fmt: skip
+        registry.memory.put_clinical(PatientStatements("H~1", (self.LDH,)))
+        assert {one.field for one in registry.memory.clinical("H~1").statements} == {*known, "ldh_ratio"}
+        registry.memory.put_clinical(PatientStatements("H~1"), ("api",))
+        assert registry.memory.clinical("H~1").statements == (self.LDH,)
+
+    def test_dates_of_scans(self, registry: Registry) -> None:
+        registry.memory.note_study("H~1", "1.1", "20250101")
+        registry.memory.note_study("H~1", "1.2", "20250301")
+        assert registry.memory.study_date("H~1", "1.1") == "20250101"
+        assert registry.memory.study_date("H~2", "1.1") is None
+        assert registry.memory.latest_study_date("H~1") == "20250301"
+        assert registry.memory.latest_study_date("H~2") is None
 
 
 def test_an_earlier_study_is_known_without_the_patients_id(registry: Registry, tmp_path: Path) -> None:
