@@ -50,8 +50,8 @@ class Limits:
         computed: least share of patients with a result, so that a bundle is not accepted on a few.
     """
 
-    patients: int = 100
-    events: int = 50
+    patients: float = 100
+    events: float = 50
     harrell_c_low: float = 0.5
     impi_margin: float = 0.05
     slope_low: float = 0.5
@@ -94,6 +94,7 @@ class Conduct:
         patients: in the cohort. computed: with a result. explained: without one, but with a code.
         outside: unlike the training patients. ranged: patients for whom that could be said.
         repeatable: a second run gave the same bits. unchanged: all digests were right, before and after.
+        trained: the bundle's training beat its null.
     """
 
     patients: int
@@ -103,6 +104,7 @@ class Conduct:
     ranged: int
     repeatable: bool
     unchanged: bool
+    trained: bool
 
 
 def judge(trials: Sequence[Trial], conduct: Conduct, limits: Limits) -> tuple[Check, ...]:
@@ -141,6 +143,7 @@ def _of_conduct(conduct: Conduct, limits: Limits) -> list[Check]:
     outside = conduct.outside / conduct.ranged if ranged else None
     return [
         Check("digests unchanged", float(conduct.unchanged), "every file as listed", conduct.unchanged),
+        Check("trained", float(conduct.trained), "better than a model without any input", conduct.trained),
         Check("repeatable", float(conduct.repeatable), "bit for bit the same twice", conduct.repeatable),
         Check("without result and code", float(silent), "0 patients", silent == 0),
         _at_least("share computed", computed, limits.computed),
@@ -162,8 +165,8 @@ def _discrimination(trial: Trial, limits: Limits) -> list[Check]:
     low = _lower_bound(seen, trial.linear_predictor)
     behind = _behind_impi(trial)
     return [
-        _above(f"{name} harrell_c lower bound", low, limits.harrell_c_low),
-        _at_least(f"{name} harrell_c less refitted IMPI", behind, -limits.impi_margin),
+        _above(f"{name} C, lower bound", low, limits.harrell_c_low),
+        _at_least(f"{name} C less that of the refitted IMPI", behind, -limits.impi_margin),
     ]
 
 
@@ -195,7 +198,7 @@ def _behind_impi(trial: Trial) -> float | None:
 def _calibration(trial: Trial, limits: Limits) -> list[Check]:
     name = trial.endpoint
     slope: float | None = None
-    ratios: list[tuple[str, float | None]] = [(f"{name} expected over observed", None)]
+    ratios: list[tuple[str, float | None]] = [(f"{name} expected/observed", None)]
     try:
         cox = trial.model.cox
         found = calibration_figures(trial.follow_up, trial.linear_predictor, cox.baseline, trial.model.recalibration)
@@ -210,24 +213,24 @@ def _calibration(trial: Trial, limits: Limits) -> list[Check]:
 
 def _ratios(name: str, found: CalibrationFigures) -> list[tuple[str, float | None]]:
     by_horizon = [
-        (f"{name} expected over observed at {one.months:g} months", one.expected_over_observed)
+        (f"{name} expected/observed, {one.months:g} months", one.expected_over_observed)
         for one in found.horizons
         if one.expected_over_observed is not None
     ]
-    return [(f"{name} expected over observed", found.expected_over_observed), *by_horizon]
+    return [(f"{name} expected/observed", found.expected_over_observed), *by_horizon]
 
 
 def _at_least(name: str, value: float | None, limit: float) -> Check:
-    return Check(name, value, f">= {limit:.6g}", value is not None and value >= limit)
+    return Check(name, value, f">= {limit:.4g}", value is not None and value >= limit)
 
 
 def _at_most(name: str, value: float | None, limit: float) -> Check:
-    return Check(name, value, f"<= {limit:.6g}", value is not None and value <= limit)
+    return Check(name, value, f"<= {limit:.4g}", value is not None and value <= limit)
 
 
 def _above(name: str, value: float | None, limit: float) -> Check:
-    return Check(name, value, f"> {limit:.6g}", value is not None and value > limit)
+    return Check(name, value, f"> {limit:.4g}", value is not None and value > limit)
 
 
 def _within(name: str, value: float | None, low: float, high: float) -> Check:
-    return Check(name, value, f"{low:.6g} to {high:.6g}", value is not None and low <= value <= high)
+    return Check(name, value, f"{low:.4g} to {high:.4g}", value is not None and low <= value <= high)

@@ -1,0 +1,45 @@
+"""What the commands on a bundle and a cohort begin with: the bundle, the patients, and whether the two go together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lymphoma.combined import COMBINED
+from lymphoma.evaluation.patients import Patients
+from lymphoma.prognosis.system import SYSTEMS
+from lymphoma.training.bundle import Bundle, load_bundle
+
+from nodal.errors import Code, Refused, WrongUsage
+
+__all__ = ["KNOWN_SYSTEMS", "now", "open_bundle", "refuse_virtual"]
+
+KNOWN_SYSTEMS = (*SYSTEMS, COMBINED)
+
+
+def open_bundle(folder: Path) -> Bundle:
+    """Loads a bundle, accepted or not, after all its digests were verified.
+
+    Raises:
+        WrongUsage: no such folder. BundleRefused: with the code of the fault.
+    """
+    if not folder.is_dir():
+        raise WrongUsage(f"{folder} is not a folder")
+    return load_bundle(folder, KNOWN_SYSTEMS, for_acceptance=True)
+
+
+def refuse_virtual(bundles: Sequence[Bundle], patients: Patients) -> None:
+    """Simulated patients say nothing of a bundle that was trained on patients.
+
+    Raises:
+        Refused: COHORT_VIRTUAL.
+    """
+    for bundle in bundles:
+        if patients.virtual and bundle.metadata.nodal.trained_on != "virtual":
+            raise Refused(Code.COHORT_VIRTUAL, f"the cohort is virtual, {bundle.metadata.name} is not")
+
+
+def now() -> str:
+    """ISO 8601 in UTC, to the second."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
