@@ -136,6 +136,7 @@ class Segmentation:
     """How the lesion map was made; a threshold without volume rule and connectivity is not reproducible.
 
     ``reference_*``: the contour given in place of a segmenter, its UID and the DICOM DT it was made at.
+    ``evidence``: level of the trained bundle that took part in the contour; None where none did.
     """
 
     method: str
@@ -145,6 +146,7 @@ class Segmentation:
     reference_sop_instance_uid: str | None = None
     reference_instant: str | None = None
     anatomy_engine: str = "none"
+    evidence: Literal["E0", "E1", "E2"] | None = None
 
 
 @dataclass(frozen=True)

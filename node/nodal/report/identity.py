@@ -14,6 +14,7 @@ from nodal.report.canonical import inputs_digest
 from nodal.report.context import choose_character_set, patient_context, virtual_marks
 from nodal.report.encoding import encode
 from nodal.report.inputs import ObjectKind, ReportInputs, ResultObject, Target
+from nodal.report.provenance import bundle_description
 from nodal.report.uids import object_uid, series_uid, stable_uid
 
 __all__ = ["MANUFACTURER", "MODEL_NAME", "adopt", "content_instant", "device_serial", "finish", "start_object"]
@@ -51,7 +52,7 @@ def _contributing_equipment(findings: Findings) -> list[Dataset]:
     version = findings.provenance.node_version
     items = [_equipment_item(findings, MODEL_NAME, version, "Measurement of FDG-avid lesions on PET/CT")]
     items += [
-        _equipment_item(findings, bundle.name, bundle.version, f"Trained bundle, SHA-256 {bundle.sha256}")
+        _equipment_item(findings, bundle.name, bundle.version, bundle_description(findings, bundle))
         for bundle in findings.provenance.bundles
     ]
     return items

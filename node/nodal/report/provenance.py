@@ -1,4 +1,4 @@
-"""How the lesion map came about, in the words and codes that SEG and SR share."""
+"""How lesion map and risks came about, in the words and codes that the result objects share."""
 
 from __future__ import annotations
 
@@ -7,20 +7,27 @@ from typing import Literal
 
 from pydicom.sr.coding import Code
 
-from nodal.findings import Findings, Lesion
+from nodal.findings import BundleUsed, Findings, Lesion, SystemFinding
 from nodal.report import codes
 from nodal.report.marks import PARTIAL_TITLE
+from nodal.report.system_words import SIMULATION_TRAINED, evidence_sentence, system_title, trained_words
 
 __all__ = [
     "Delineation",
+    "bundle_description",
+    "bundle_parameters",
+    "contour_qualifier",
     "delineation",
     "finding_code",
     "fitting",
+    "is_regression",
     "lesion_name",
     "series_title",
 ]
 
 _NETWORK_METHODS = ("network", "nnunet", "suv4_reviewed")
+# Systems that are a Cox model alone; the others' risk follows from a network's score.
+_REGRESSIONS = ("site", "combined")
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,8 @@ def delineation(findings: Findings) -> Delineation:
         "connectivity": str(made.connectivity),
         "anatomy_engine": made.anatomy_engine,
     }
+    if qualifier := contour_qualifier(findings):
+        parameters["limits"] = qualifier
     if made.reference_sop_instance_uid:
         parameters["reference"] = made.reference_sop_instance_uid
         family = codes.MANUAL_PROCESSING
@@ -60,6 +69,42 @@ def delineation(findings: Findings) -> Delineation:
         version=findings.provenance.node_version,
         parameters=parameters,
     )
+
+
+def contour_qualifier(findings: Findings) -> str:
+    """What must stand in every description of a contour that a simulation-trained network drew; empty otherwise."""
+    return SIMULATION_TRAINED if findings.segmentation.evidence == "E0" else ""
+
+
+def is_regression(system: str) -> bool:
+    """Whether a system is a Cox model without a network of its own."""
+    return system in _REGRESSIONS
+
+
+def bundle_parameters(name: str, system: SystemFinding, findings: Findings) -> dict[str, str]:
+    """Name and value of all that identifies a system's bundle and says how far it may be believed (TID 4019)."""
+    digests = (
+        used.sha256
+        for used in findings.provenance.bundles
+        if (used.name, used.version) == (system.bundle, system.version)
+    )
+    known = {"system": name, "bundle_sha256": next(digests, ""), "trained_on": trained_words(system)}
+    known["evidence"] = evidence_sentence(system)
+    for endpoint, (value, low, high) in system.harrell_c.items():
+        interval = f" ({low:.3f} to {high:.3f})" if low is not None and high is not None else ""
+        known[f"harrell_c_{endpoint}"] = f"{value:.3f}{interval}"
+    return {key: value for key, value in known.items() if value}
+
+
+def bundle_description(findings: Findings, bundle: BundleUsed) -> str:
+    """What a trained bundle contributed, for ContributingEquipment: its system, evidence and digest."""
+    digest = f"Trained bundle, SHA-256 {bundle.sha256}"
+    systems = (
+        f"{system_title(name)}, {evidence_sentence(system)}"
+        for name, system in findings.systems.items()
+        if (system.bundle, system.version) == (bundle.name, bundle.version)
+    )
+    return "; ".join((*systems, digest))
 
 
 def finding_code(findings: Findings, lesion: Lesion) -> Code:

@@ -16,7 +16,7 @@ from nodal.report.canonical import inputs_digest
 from nodal.report.colours import lesion_colour
 from nodal.report.inputs import ReportInputs, ResultObject, Target
 from nodal.report.marks import marks
-from nodal.report.provenance import delineation, finding_code, fitting, lesion_name, series_title
+from nodal.report.provenance import contour_qualifier, delineation, finding_code, fitting, lesion_name, series_title
 from nodal.report.slices import slice_sources
 from nodal.report.uids import derived_uid, object_uid, series_uid
 
@@ -106,7 +106,8 @@ def _description(findings: Findings, lesion: Lesion, algorithm: AlgorithmIdentif
         anatomic_regions=[site] if site else None,
         display_color=CIELabColor.from_rgb(*lesion_colour(lesion.number)),
     )
-    sentences = ("FDG-avid lesion", findings.segmentation.description, *marks(findings))
+    limits = (qualifier,) if (qualifier := contour_qualifier(findings)) else ()
+    sentences = ("FDG-avid lesion", *limits, findings.segmentation.description, *marks(findings))
     described.SegmentDescription = fitting(sentences, 1024)
     return described
 
@@ -167,7 +168,7 @@ def build_seg(inputs: ReportInputs, target: Target) -> ResultObject | None:
         software_versions=findings.provenance.node_version,
         device_serial_number=identity.device_serial(findings),
         content_label="LESIONS",
-        content_description=fitting(marks(findings), _LO) or "FDG-avid lesions",
+        content_description=contour_qualifier(findings) or fitting(marks(findings), _LO) or "FDG-avid lesions",
         transfer_syntax_uid=transfer_syntax,
         omit_empty_frames=True,
     )

@@ -19,11 +19,13 @@ from pydicom.sr.coding import Code
 from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage
 
 from nodal.findings import Findings
-from nodal.report import codes, identity
+from nodal.report import codes, identity, risk_codes
+from nodal.report.clinical_words import conflict_words, suggestion_words, unusable_words
 from nodal.report.inputs import ReportInputs, ResultObject, Target
 from nodal.report.marks import PARTIAL_TITLE, VIRTUAL_TITLE
-from nodal.report.provenance import series_title
+from nodal.report.provenance import contour_qualifier, series_title
 from nodal.report.sr_groups import lesion_groups, patient_groups
+from nodal.report.system_words import SHOWN_SIMULATED, SIMULATION_TRAINED, shows_simulated, system_title
 from nodal.report.uids import series_uid, stable_uid
 
 __all__ = ["SERIES_NUMBER", "build_sr"]
@@ -87,12 +89,37 @@ def _statements(findings: Findings) -> Iterable[tuple[Code, str]]:
         yield codes.SIMULATION, VIRTUAL_TITLE
     for flag in findings.quality.flags:
         yield codes.QUALITY_FLAG, f"{flag.code}: {flag.message}"
+    if qualifier := contour_qualifier(findings):
+        yield risk_codes.LIMITS, f"Lesion contours: {qualifier}"
+    yield from _limits_of_risks(findings)
+    yield from _clinical(findings)
     for candidate in findings.rejected_candidates:
         organ = f" in {candidate.organ}" if candidate.organ else ""
         yield codes.REJECTED_CANDIDATE, f"{candidate.volume_ml:.1f} mL, SUVmax {candidate.suv_max:.1f}{organ}"
     for missing in findings.not_computed:
         name = codes.NOT_SENT if missing.code == "NOT_SENT" else codes.NOT_COMPUTED
         yield name, f"{missing.item}: {missing.code}, {missing.reason}"
+
+
+def _limits_of_risks(findings: Findings) -> Iterable[tuple[Code, str]]:
+    """What limits the prognosis systems' figures, and where they differ."""
+    for name, system in findings.systems.items():
+        if system.status == "computed" and system.evidence == "E0":
+            yield risk_codes.LIMITS, f"{system_title(name)}: {SIMULATION_TRAINED}"
+    if shows_simulated(findings):
+        yield risk_codes.LIMITS, SHOWN_SIMULATED
+    for sentence in findings.disagreements:
+        yield risk_codes.DISAGREEMENT, sentence
+
+
+def _clinical(findings: Findings) -> Iterable[tuple[Code, str]]:
+    """What a person must settle of the clinical record."""
+    for suggestion in findings.suggestions:
+        yield risk_codes.SUGGESTION, suggestion_words(suggestion)
+    for conflict in findings.clinical.conflicts:
+        yield risk_codes.CONFLICT, conflict_words(conflict)
+    for unusable in findings.clinical.unusable:
+        yield risk_codes.UNUSABLE, unusable_words(unusable)
 
 
 def _qualitative(findings: Findings) -> ContainerContentItem:

@@ -3,7 +3,8 @@
 A lesion has two groups with one Tracking Identifier and Tracking UID, which are also its segment's: (a) TID 1411 with
 the segment and every number, (b) TID 1410 with a rectangle on the PET slice of its hottest voxel, a comment that reads
 as its label, and no number. The patient likewise: TID 1501 with the totals, and TID 1410 with a point at the hottest
-voxel. Viewers that draw take place and label from (b); readers that compute take the numbers from (a).
+voxel; indices, systems and nomograms are further TID 1501 groups of the patient. Viewers that draw take place and
+label from (b); readers that compute take the numbers from (a).
 """
 
 from __future__ import annotations
@@ -32,16 +33,19 @@ from scipy import ndimage
 
 from nodal.findings import Findings, Lesion
 from nodal.report import codes
+from nodal.report.index_words import points_words
 from nodal.report.inputs import ReportInputs, ResultObject
 from nodal.report.marks import marks
 from nodal.report.provenance import delineation, finding_code, lesion_name
 from nodal.report.slices import SliceSource, slice_sources
+from nodal.report.sr_indices import index_groups
+from nodal.report.sr_items import without_uid
 from nodal.report.sr_measures import lesion_measurements, patient_measurements, quality_measurements
+from nodal.report.sr_risks import attention_numbers, nomogram_groups, system_groups
 from nodal.report.uids import tracking_uid
 
 __all__ = ["lesion_groups", "patient_groups"]
 
-_TRACKING_UID_CODE = "112040"
 _YES = Code("373066001", "SCT", "Yes")
 _NO = Code("373067005", "SCT", "No")
 
@@ -149,7 +153,7 @@ def lesion_groups(inputs: ReportInputs, seg: ResultObject | None) -> list[Conten
         measured = {
             "finding_sites": _sites(lesion),
             "algorithm_id": algorithm,
-            "measurements": lesion_measurements(lesion),
+            "measurements": [*lesion_measurements(lesion), *attention_numbers(lesion, findings)],
             "qualitative_evaluations": _status(lesion),
         }
         if seg is None:
@@ -189,11 +193,12 @@ def _patient_label(findings: Findings) -> str:
     ]
     parts += [f"SUVmax {totals.suv_max:.1f}"] if totals.suv_max is not None else []
     parts += [f"Dmax {totals.dmax_mm:.0f} mm"] if totals.dmax_mm is not None else []
+    parts += [f"IPI {points_words(ipi)}"] if (ipi := findings.indices.ipi) is not None else []
     return f"{_patient_name(findings)}: {', '.join([*parts, *marks(findings)])}"
 
 
 def patient_groups(inputs: ReportInputs) -> list[ContentSequence]:
-    """The totals, and the point that lets viewers list them.
+    """The totals, the point that lets viewers list them, and a group for each index, system and nomogram.
 
     Without a lesion there is no point to draw, and a Tracking UID without any coordinates blanks the whole report
     in a viewer that hydrates by it: the UID is then left out.
@@ -209,12 +214,10 @@ def patient_groups(inputs: ReportInputs) -> list[ContentSequence]:
         measurements=[*patient_measurements(findings), *quality_measurements(findings)],
         qualitative_evaluations=None if bulky is None else [QualitativeEvaluation(codes.BULK, _YES if bulky else _NO)],
     )
-    content = totals[0].ContentSequence
+    risks = _risk_groups(findings, tracking)
     if not findings.lesions:
-        content.append(_comment(_patient_label(findings)))
-        kept = [item for item in content if item.ConceptNameCodeSequence[0].CodeValue != _TRACKING_UID_CODE]
-        totals[0].ContentSequence = ContentSequence(kept)
-        return [totals]
+        totals[0].ContentSequence.append(_comment(_patient_label(findings)))
+        return [without_uid(one) for one in (totals, *risks)]
     hottest = max(findings.lesions, key=lambda lesion: (lesion.suv_max, -lesion.number))
     k, j, i = _places(inputs)[hottest.number].hottest_kji
     place = PlanarROIMeasurementsAndQualitativeEvaluations(
@@ -223,4 +226,17 @@ def patient_groups(inputs: ReportInputs) -> list[ContentSequence]:
         finding_type=codes.LYMPHOMA,
     )
     place[0].ContentSequence.append(_comment(_patient_label(findings)))
-    return [totals, place]
+    return [totals, place, *risks]
+
+
+def _risk_groups(findings: Findings, tracking: TrackingIdentifier) -> list[ContentSequence]:
+    """Indices, systems and nomograms, each a group of the same patient: with the same Tracking UID as the totals.
+
+    A group with a UID of its own would have no coordinates, and one without any is an error to some viewers; both
+    lose them the whole report.
+    """
+    return [
+        *index_groups(findings, tracking),
+        *system_groups(findings, tracking),
+        *nomogram_groups(findings, tracking),
+    ]

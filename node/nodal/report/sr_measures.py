@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
-from highdicom.sr import CodedConcept, FindingSite, Measurement
+from highdicom.sr import FindingSite, Measurement
 from pydicom.sr.coding import Code
 
 from nodal.findings import Findings, Lesion
 from nodal.report import codes
+from nodal.report.sr_items import concept
 
 __all__ = ["lesion_measurements", "patient_measurements", "quality_measurements"]
-
-
-@lru_cache(maxsize=64)
-def _concept(code: Code) -> CodedConcept:
-    """The code as an item, made once: a report names the same few concepts hundreds of times."""
-    return CodedConcept.from_code(code)
 
 
 def _number(
@@ -28,10 +21,10 @@ def _number(
     sites = [FindingSite(site)] if site else None
     return [
         Measurement(
-            name=_concept(name),
+            name=concept(name),
             value=value,
-            unit=_concept(unit),
-            derivation=_concept(derivation) if derivation else None,
+            unit=concept(unit),
+            derivation=concept(derivation) if derivation else None,
             finding_sites=sites,
         )
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nodal.findings import EndpointFinding, Findings, SystemFinding
+from nodal.findings import Findings, SystemFinding
 from nodal.report.index_words import percent, percent_range
 
 __all__ = [
@@ -17,9 +17,9 @@ __all__ = [
     "evidence_sentence",
     "probability_words",
     "shows_simulated",
-    "survival_is_shown",
     "system_title",
     "trained_words",
+    "withholds",
 ]
 
 SYSTEM_TITLES: Mapping[str, str] = {
@@ -75,9 +75,14 @@ def trained_words(system: SystemFinding) -> str:
     return f"{kind}{cohorts}{size}{events}"
 
 
-def survival_is_shown(finding: EndpointFinding) -> bool:
-    """Whether group and survival of this endpoint may be printed."""
-    return not finding.withheld
+def withholds(system: SystemFinding, *, virtual: bool) -> bool:
+    """Whether groups, survival and classes of a system must not be shown.
+
+    A simulation-trained system without any endpoint cannot say that it was let through: on a real study it is not.
+    """
+    if system.endpoint:
+        return any(endpoint.withheld for endpoint in system.endpoint.values())
+    return system.evidence == "E0" and not virtual
 
 
 def shows_simulated(findings: Findings) -> bool:

@@ -13,6 +13,7 @@ from nodal.report.inputs import ReportInputs, Target
 from nodal.settings import Profile
 from pydicom import dcmread
 
+from tests.unit.report.judged import judged
 from tests.unit.report.sample import sample_inputs, with_findings
 
 pytestmark = pytest.mark.unit
@@ -89,12 +90,15 @@ def test_numbers_in_the_sr_are_those_the_uid_was_made_of() -> None:
 
 
 def test_systems_above_the_limit_are_in_no_object_and_change_none() -> None:
-    plain = sample_inputs(1)
-    systems = {"lamp": {"evidence": "E0", "scores": {"p_event_24m": 0.4242}}}
-    withheld = build(with_findings(plain, systems=systems), OWN)
-    other = {"lamp": {"evidence": "E0", "scores": {"p_event_24m": 0.9}}}
-    assert [r.data for r in withheld] == [r.data for r in build(with_findings(plain, systems=other), OWN)]
-    assert any(b"lamp: NOT_SENT" in result.data for result in withheld)
+    judged_by_two = judged(sample_inputs(1), "E0")
+    unsent = build(judged_by_two, OWN)
+    other = {
+        name: replace(system, scores={"p_event_24m": 0.9}, endpoint={})
+        for name, system in judged_by_two.findings.systems.items()
+    }
+    assert [r.data for r in unsent] == [r.data for r in build(with_findings(judged_by_two, systems=other), OWN)]
+    assert any(b"systems.lamp: NOT_SENT" in result.data for result in unsent)
+    assert not any(b"DeepMTS: " in result.data for result in unsent)
 
 
 def test_sixty_lesions_give_every_object() -> None:
