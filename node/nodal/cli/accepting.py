@@ -73,7 +73,7 @@ def qualify(
     from nodal.evaluation.opening import now
     from nodal.evaluation.qualify import qualify as run
     from nodal.evaluation.show import acceptance_table
-    from nodal.evaluation.site_key import make_site_key
+    from nodal.prognosis.site_key import make_site_key
 
     limits = _limits(limit or [])
     if not by.strip():
