@@ -15,24 +15,21 @@ import structlog
 
 from nodal.clinical import fhir_codes as codes
 from nodal.clinical import wording
-from nodal.clinical.fhir_bundle import Entry, Json, Patients, elements, entries_of, faults_of, identified, text_of
-from nodal.clinical.fhir_bundle import versions_of as _versions_of
-from nodal.clinical.readings import (
-    Coding,
-    Concept,
-    Limit,
-    NotUsable,
-    Observed,
-    Origin,
-    Quantity,
-    Raw,
-    Read,
-    field_of,
-    read,
-    read_as,
-    sites_of,
-    together,
+from nodal.clinical.fhir_bundle import Entry, Patients, entries_of, faults_of, identified, versions_of
+from nodal.clinical.fhir_elements import (
+    Json,
+    code_of,
+    concept_in,
+    concepts_in,
+    dicom_time,
+    effective_of,
+    elements,
+    quantities_in,
+    text_of,
+    values_of,
 )
+from nodal.clinical.observed import Concept, Limit, NotUsable, Observed, Origin, hiding
+from nodal.clinical.readings import Read, field_of, read, read_as, said_of, sites_of, together
 from nodal.clinical.record import Statement, Unusable
 from nodal.clinical.statements import PatientStatements
 from nodal.errors import Code, Refused
@@ -45,12 +42,7 @@ _SEXES: Mapping[str, str] = {"male": "M", "female": "F"}
 _SEX_OF_RANGE: Mapping[str, str] = {"248153007": "M", "248152002": "F", "male": "M", "female": "F", "M": "M", "F": "F"}
 _WITHDRAWN = frozenset(("entered-in-error", "cancelled"))
 _SETTLED = frozenset(("final", "amended", "corrected", "appended"))
-_DATE_TIME = re.compile(
-    r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6})\d*)?(Z|[+-]\d\d:\d\d))?)?)?"
-)
 _STAGE_MODIFIER = (codes.SNOMED, "106252000")  # Staging classification for lymphoma, as mCODE's components name it
-_ROMAN = re.compile(r"[IVX]+|[A-Z]", re.IGNORECASE)  # a name such as "III" or "B" is left: it would hide the stage
-_UCUM = "http://unitsofmeasure.org"
 
 
 @dataclass(frozen=True)
@@ -83,7 +75,7 @@ def read_bundle(bundle: Mapping[str, object], received: str, issuers: Mapping[st
     Raises:
         Refused: it is no Bundle, or nothing in it can be attributed to a patient.
     """
-    entries, versions = entries_of(bundle), _versions_of(bundle)
+    entries, versions = entries_of(bundle), versions_of(bundle)
     patients = Patients(entries, lambda resource: identified(resource, issuers or {}))
     about: dict[str, list[Entry]] = {}
     unattributed: list[str] = []
@@ -108,7 +100,7 @@ def read_bundle(bundle: Mapping[str, object], received: str, issuers: Mapping[st
 
 def _concerns_us(observation: Json) -> bool:
     parts = (observation, *elements(observation, "component"))
-    return any(field_of(concept) or _STAGE_MODIFIER in concept.pairs for concept in map(_code, parts))
+    return any(field_of(concept) or _STAGE_MODIFIER in concept.pairs for concept in map(code_of, parts))
 
 
 class _Chart:
@@ -118,7 +110,7 @@ class _Chart:
         self._entries = entries
         self._versions = versions
         people = [entry.resource for entry in entries if entry.kind == "Patient"]
-        self._origin = Origin("fhir", received, hiding(people))
+        self._origin = Origin("fhir", received, _hiding(people))
         genders = {text_of(person, "gender") for person in people}
         self._sex = _SEXES.get(genders.pop()) if len(genders) == 1 else None
 
@@ -142,7 +134,7 @@ class _Chart:
                 yield self._refused("birth_date", "a date of birth", faults["birthDate"])
             yield from reader({name: value for name, value in entry.resource.items() if name not in faults})
         else:
-            field = field_of(_code(entry.resource)) if entry.kind == "Observation" else None
+            field = field_of(code_of(entry.resource)) if entry.kind == "Observation" else None
             yield self._refused(field or entry.kind.lower(), "not read", next(iter(faults.values())))
 
     def _refused(self, field: str, said: str, reason: str) -> Read:
@@ -150,7 +142,7 @@ class _Chart:
 
     def _patient(self, patient: Json) -> Iterator[Read]:
         born, gender = text_of(patient, "birthDate"), text_of(patient, "gender")
-        day = _dicom_time(born)
+        day = dicom_time(born)
         if day is not None and len(day) == len("YYYYMMDD"):
             yield (Statement("birth_date", day, "fhir", self._origin.received),), ()
         elif born:
@@ -163,13 +155,13 @@ class _Chart:
     # ----- Observation
 
     def _observation(self, observation: Json) -> Iterator[Read]:
-        field = field_of(_code(observation))
+        field = field_of(code_of(observation))
         components = elements(observation, "component")
         status = text_of(observation, "status")
         observed = self._observed(observation, observation)
         if status in _WITHDRAWN:
             if field:
-                yield self._refused(field, self._said(observed), f"its source took it back ({status})")
+                yield self._refused(field, self._origin.hide(said_of(observed)), f"its source took it back ({status})")
             return
         if status == "registered" and not observed.values:
             return
@@ -185,17 +177,17 @@ class _Chart:
     def _observed(self, part: Json, observation: Json) -> Observed:
         """``part`` is the Observation itself or a component, which shares its date, status and performer."""
         status = text_of(observation, "status")
-        name = _code(part)
-        values = tuple(_values(part))
+        name = code_of(part)
+        values = values_of(part)
         if not values and field_of(name) == "ecog":  # mCODE puts the answer into the interpretation too
-            values = tuple(map(_concept, elements(part, "interpretation")))[:1]
+            values = concepts_in(part, "interpretation")[:1]
         return Observed(
             name,
             values,
-            _first(part, "method"),
-            tuple(map(_concept, elements(part, "bodySite"))),
+            concept_in(part, "method"),
+            concepts_in(part, "bodySite"),
             tuple(self._limits(part)),
-            _effective(observation),
+            effective_of(observation),
             "" if status in _SETTLED else status or "status unknown",
             self._by(observation),
         )
@@ -203,16 +195,15 @@ class _Chart:
     def _limits(self, part: Json) -> Iterator[Limit]:
         """Upper limits of the normal ranges; of ranges for the sexes, the patient's."""
         for span in elements(part, "referenceRange"):
-            kinds = {code for _, code in _first(span, "type").pairs}
-            groups = (_concept(group) for group in elements(span, "appliesTo"))
+            kinds = {code for _, code in concept_in(span, "type").pairs}
+            groups = concepts_in(span, "appliesTo")
             named = {word for group in groups for word in (*group.words, *(code for _, code in group.pairs))}
             sexes = {_SEX_OF_RANGE[word] for word in named if word in _SEX_OF_RANGE}
             if (kinds and "normal" not in kinds) or (self._sex and sexes and self._sex not in sexes):
                 continue
-            high = next(iter(elements(span, "high")), None)
-            limit = _quantity(high) if high is not None else None
-            if limit is not None:
-                yield Limit(limit.value, limit.unit)
+            high = quantities_in(span, "high")
+            if high:
+                yield Limit(high[0].value, high[0].unit)
             elif told := wording.upper_limit(text_of(span, "text")):
                 yield Limit(*told)
 
@@ -235,33 +226,28 @@ class _Chart:
                     return self._origin.hide(text_of(who, "display"))
         return None
 
-    def _said(self, observed: Observed) -> str:
-        """In the words that an unusable one is shown with."""
-        _, unusable = read_as("stage", replace(observed, values=(*observed.values, "", "")), self._origin)
-        return unusable[0].said
-
     # ----- Condition
 
     def _condition(self, condition: Json) -> Iterator[Read]:
-        diagnosis = _code(condition)
-        verified = {code for _, code in _first(condition, "verificationStatus").pairs}
+        diagnosis = code_of(condition)
+        verified = {code for _, code in concept_in(condition, "verificationStatus").pairs}
         stages = elements(condition, "stage")
         if verified & {"entered-in-error", "refuted"}:
             for stage in stages:
-                said = self._origin.hide(", ".join(_first(stage, "summary").words)) or "no value"
+                said = self._origin.hide(", ".join(concept_in(stage, "summary").words)) or "no value"
                 yield self._refused("stage", said, f"its source took it back ({min(verified)})")
             return
         lymphoma = any(codes.is_lymphoma_code(*pair) for pair in diagnosis.pairs) or any(
             map(wording.names_a_lymphoma, diagnosis.words)
         )
-        course = {code for _, code in _first(condition, "clinicalStatus").pairs} & {
+        course = {code for _, code in concept_in(condition, "clinicalStatus").pairs} & {
             "recurrence",
             "relapse",
             "remission",
         }
         facts = Observed(
             Concept(),
-            effective=_dicom_time(text_of(condition, "onsetDateTime") or text_of(condition, "recordedDate")),
+            effective=dicom_time(text_of(condition, "onsetDateTime") or text_of(condition, "recordedDate")),
             remark="; ".join((*sorted(verified - {"confirmed"}), *sorted(course))),
             by=self._by(condition),
         )
@@ -271,7 +257,7 @@ class _Chart:
 
     def _stages(self, stages: tuple[Json, ...], diagnosis: Concept, lymphoma: bool, facts: Observed) -> Iterator[Read]:
         for stage in stages:
-            kind, summary = _first(stage, "type"), _first(stage, "summary")
+            kind, summary = concept_in(stage, "type"), concept_in(stage, "summary")
             if summary == Concept():
                 continue  # its Observation, where it is in the Bundle, speaks for itself
             named = any(map(wording.staging_is_ann_arbor, (*kind.words, *summary.words)))
@@ -286,7 +272,7 @@ class _Chart:
         origins = {origin for origin in map(wording.cell_of_origin, diagnosis.words) if origin is not None}
         if origins:
             yield read_as("cell_of_origin", replace(facts, values=(diagnosis,)), self._origin)
-        places = tuple(map(_concept, elements(condition, "bodySite")))
+        places = concepts_in(condition, "bodySite")
         if places and any(map(_may_be_extranodal, places)):
             remark = "; ".join(filter(None, ("body site of the diagnosis", facts.remark)))
             yield read_as("extranodal_sites", replace(facts, body_sites=places, remark=remark), self._origin)
@@ -300,71 +286,11 @@ def _may_be_extranodal(place: Concept) -> bool:
         return True
 
 
-def hiding(people: list[Json]) -> Callable[[str], str]:
-    """A function that takes the names and identifiers of these Patients out of a text."""
-    words: set[str] = set()
+def _hiding(people: list[Json]) -> Callable[[str], str]:
+    names: list[str] = []
     for person in people:
         for name in elements(person, "name"):
             given = name.get("given")
-            parts = [text_of(name, "family"), text_of(name, "text"), *(given if isinstance(given, list) else [])]
-            words |= {word for part in parts if isinstance(part, str) for word in re.findall(r"[^\W_]+", part)}
-        words |= {value for one in elements(person, "identifier") if len(value := text_of(one, "value")) > 3}
-    words = {word for word in words if len(word) > 1 and not _ROMAN.fullmatch(word)}
-    if not words:
-        return str
-    longest_first = sorted(words, key=len, reverse=True)
-    form = re.compile(rf"\b(?:{'|'.join(map(re.escape, longest_first))})\b", re.IGNORECASE)
-    return lambda text: form.sub("…", text)
-
-
-# ----- elements of FHIR
-
-
-def _code(resource: Json) -> Concept:
-    return _first(resource, "code")
-
-
-def _first(resource: Json, name: str) -> Concept:
-    return next(map(_concept, elements(resource, name)), Concept())
-
-
-def _concept(concept: Json) -> Concept:
-    codings = (
-        Coding(codes.system_of(text_of(one, "system")), text_of(one, "code"), text_of(one, "display"))
-        for one in elements(concept, "coding")
-    )
-    return Concept(tuple(codings), text_of(concept, "text"))
-
-
-def _values(part: Json) -> Iterator[Raw]:
-    """The value[x] of an Observation or component, of the types that a field can have."""
-    yield from (quantity for one in elements(part, "valueQuantity") if (quantity := _quantity(one)) is not None)
-    yield from map(_concept, elements(part, "valueCodeableConcept"))
-    for name in ("valueString", "valueBoolean", "valueInteger"):
-        value = part.get(name)
-        if isinstance(value, str | bool | int):
-            yield value
-
-
-def _quantity(quantity: Json) -> Quantity | None:
-    value = quantity.get("value")
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    code = text_of(quantity, "code") if text_of(quantity, "system") == _UCUM else ""
-    return Quantity(float(value), code or text_of(quantity, "unit"), text_of(quantity, "comparator"))
-
-
-def _effective(observation: Json) -> str | None:
-    moment = text_of(observation, "effectiveDateTime") or text_of(observation, "effectiveInstant")
-    periods = elements(observation, "effectivePeriod")
-    return _dicom_time(moment or next((text_of(period, "start") for period in periods), ""))
-
-
-def _dicom_time(text: str) -> str | None:
-    """DICOM DA or DT of a FHIR date, dateTime or instant; a year or month alone stays that short."""
-    found = _DATE_TIME.fullmatch(text)
-    if not found:
-        return None
-    year, month, day, hour, minute, second, fraction, zone = (part or "" for part in found.groups())
-    offset = "+0000" if zone == "Z" else zone.replace(":", "")
-    return f"{year}{month}{day}{hour}{minute}{second}{'.' if fraction else ''}{fraction}{offset}"
+            names += [text_of(name, "family"), text_of(name, "text")]
+            names += [part for part in given if isinstance(part, str)] if isinstance(given, list) else []
+    return hiding(names, (text_of(one, "value") for person in people for one in elements(person, "identifier")))

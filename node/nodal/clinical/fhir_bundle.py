@@ -15,12 +15,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from nodal.clinical.readings import NotUsable
+from nodal.clinical.fhir_elements import Json, elements, text_of
+from nodal.clinical.observed import NotUsable
 from nodal.errors import Code, Refused
 
-__all__ = ["Entry", "Json", "Patients", "elements", "entries_of", "faults_of", "identified", "text_of", "versions_of"]
-
-Json = Mapping[str, object]
+__all__ = ["Entry", "Patients", "entries_of", "faults_of", "identified", "versions_of"]
 
 _KINDS = ("Patient", "Condition", "Observation")
 _DEEPEST = 3  # Bundles within Bundles: a batch response holds the searches' Bundles, a message a collection
@@ -40,19 +39,6 @@ class Entry:
     @property
     def kind(self) -> str:
         return text_of(self.resource, "resourceType")
-
-
-def elements(resource: Json, name: str) -> tuple[Json, ...]:
-    """The objects of an element, whether it repeats or not; what is no object is left out."""
-    value = resource.get(name)
-    several = value if isinstance(value, list) else [value]
-    return tuple(one for one in several if isinstance(one, Mapping))
-
-
-def text_of(resource: Json, name: str) -> str:
-    """The text of an element, empty where there is none."""
-    value = resource.get(name)
-    return value.strip() if isinstance(value, str) else ""
 
 
 def entries_of(bundle: Json) -> tuple[Entry, ...]:

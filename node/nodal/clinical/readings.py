@@ -3,114 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from nodal.clinical import fhir_codes as codes
 from nodal.clinical import wording
-from nodal.clinical.record import Source, Statement, Unusable, Value
+from nodal.clinical.observed import Concept, NotUsable, Observed, Origin, Quantity, Raw, words_of
+from nodal.clinical.record import Statement, Unusable, Value
 from nodal.clinical.values import checked
 
-__all__ = [
-    "Coding",
-    "Concept",
-    "Limit",
-    "NotUsable",
-    "Observed",
-    "Origin",
-    "Quantity",
-    "Raw",
-    "Read",
-    "field_of",
-    "read",
-    "read_as",
-    "sites_of",
-    "together",
-]
+__all__ = ["Read", "field_of", "read", "read_as", "said_of", "sites_of", "together"]
 
 _KG_OF_UNIT: Mapping[str, float] = {"kg": 1.0, "g": 1e-3, "[lb_av]": 0.45359237, "lb": 0.45359237, "lbs": 0.45359237}
 _M_OF_UNIT: Mapping[str, float] = {"m": 1.0, "cm": 1e-2, "mm": 1e-3, "[in_i]": 0.0254, "in": 0.0254}
 _DECIMALS = 4  # 0.1 g and 0.1 mm: what a conversion of units leaves of a decimal number
 _LONGEST_SAID = 160  # characters; a report pasted into a value is not kept
-
-
-@dataclass(frozen=True)
-class Coding:
-    """``system`` as a URL of :mod:`nodal.clinical.fhir_codes`, or as the source named it."""
-
-    system: str
-    code: str
-    display: str = ""
-
-
-@dataclass(frozen=True)
-class Concept:
-    """Something named by codes, by words, or by both."""
-
-    codings: tuple[Coding, ...] = ()
-    text: str = ""
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        """The text and the displays, as far as there are any."""
-        return tuple(dict.fromkeys(filter(None, (self.text, *(coding.display for coding in self.codings)))))
-
-    @property
-    def pairs(self) -> frozenset[tuple[str, str]]:
-        """System and code of each coding."""
-        return frozenset((coding.system, coding.code) for coding in self.codings)
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """A measured value; ``comparator`` is empty for an exact one."""
-
-    value: float
-    unit: str = ""
-    comparator: str = ""
-
-
-@dataclass(frozen=True)
-class Limit:
-    """Upper limit of normal, in ``unit``; empty where the source names none."""
-
-    value: float
-    unit: str = ""
-
-
-Raw = Quantity | Concept | bool | int | str
-
-
-@dataclass(frozen=True)
-class Observed:
-    """One observation as its source gave it.
-
-    Attributes:
-        values: none where the source gives no value. method: how it was found, such as a staging system.
-        body_sites: where. limits: distinct upper limits of normal. effective: DICOM DA or DT.
-        remark: what readers should see behind the value, such as "preliminary". by: who said it.
-    """
-
-    name: Concept
-    values: tuple[Raw, ...] = ()
-    method: Concept = Concept()
-    body_sites: tuple[Concept, ...] = ()
-    limits: tuple[Limit, ...] = ()
-    effective: str | None = None
-    remark: str = ""
-    by: str | None = None
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a statement comes from. ``hide`` takes the patient's names and ids out of a text."""
-
-    source: Source
-    received: str
-    hide: Callable[[str], str] = str
-
-
-class NotUsable(Exception):
-    """What was said cannot be used; the argument is the reason, a sentence without the patient's data."""
 
 
 _Facts = dict[str, Value]
@@ -143,7 +49,7 @@ def read(observed: Observed, origin: Origin) -> Read:
 
 def read_as(field: str, observed: Observed, origin: Origin) -> Read:
     """As :func:`read`, of an observation whose field is known otherwise."""
-    said = origin.hide(_said(observed))
+    said = origin.hide(said_of(observed))
     try:
         facts = _READERS[field](observed)
     except NotUsable as reason:
@@ -224,7 +130,7 @@ def _ecog(observed: Observed) -> _Facts:
 
 def _stage(observed: Observed) -> _Facts:
     value = _one(observed)
-    spoken = value if isinstance(value, Concept) else Concept(text=_text(value))
+    spoken = value if isinstance(value, Concept) else Concept(text=words_of(value))
     texts = (*(codes.STAGE_BY_CODE[pair] for pair in spoken.pairs if pair in codes.STAGE_BY_CODE), *spoken.words)
     _demand_ann_arbor(observed, texts)
     found = [stage for stage in map(wording.ann_arbor, texts) if stage is not None]
@@ -263,7 +169,7 @@ def _flag_of(field: str) -> Callable[[Observed], _Facts]:
 
 def _cell_of_origin(observed: Observed) -> _Facts:
     value = _one(observed)
-    words = value.words if isinstance(value, Concept) else (_text(value),)
+    words = value.words if isinstance(value, Concept) else (words_of(value),)
     found = {origin for origin in map(wording.cell_of_origin, words) if origin is not None}
     if len(found) != 1:
         raise NotUsable("neither GCB nor non-GCB")
@@ -281,7 +187,7 @@ def _extranodal_sites(observed: Observed) -> _Facts:
         elif (answer := _answer(value)) is not None:
             answers.add(answer)
         else:
-            places.append(value if isinstance(value, Concept) else Concept(text=_text(value)))
+            places.append(value if isinstance(value, Concept) else Concept(text=words_of(value)))
     if False in answers and (places or True in answers):
         raise NotUsable("a place is denied: which organs are involved is not told")
     if not places and False not in answers:
@@ -378,16 +284,9 @@ def _exact(observed: Observed) -> Quantity:
     return value
 
 
-def _text(value: Raw) -> str:
-    if isinstance(value, Quantity):
-        return " ".join(filter(None, (f"{value.comparator}{value.value:g}", value.unit)))
-    if isinstance(value, Concept):
-        return value.words[0] if value.words else " ".join(coding.code for coding in value.codings)
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
-
-
-def _said(observed: Observed) -> str:
-    parts = [*map(_text, observed.values), *(_text(site) for site in observed.body_sites)]
+def said_of(observed: Observed) -> str:
+    """The observation as its source put it, in one line."""
+    parts = [*map(words_of, observed.values), *(words_of(site) for site in observed.body_sites)]
     limits = dict.fromkeys(observed.limits)
-    parts += [f"upper limit {_text(Quantity(limit.value, limit.unit))}" for limit in limits]
+    parts += [f"upper limit {words_of(Quantity(limit.value, limit.unit))}" for limit in limits]
     return ", ".join(filter(None, parts))[:_LONGEST_SAID] or "no value"
