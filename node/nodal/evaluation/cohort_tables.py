@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from lymphoma.evaluation.result import CoxTables, EndpointResult, TableOne, TableOneRow
+from lymphoma.prognosis.covariates import COVARIATES
+from lymphoma.survival.cox import Coefficient
 from lymphoma.survival.cox_tables import TermRow
+from lymphoma.survival.design import Categorical, Continuous
 
 from nodal.evaluation.page import Cell, Column, Row, Table
 from nodal.evaluation.words import MISSING, Notes, count, decimal, interval, p_value
 
 __all__ = ["control_table", "covariate_table", "fold_table", "one_table", "subgroup_table"]
 
+STEPS = {"age_years": 10, "suv_max": 10, "suv_peak": 10, "lesion_count": 5, "dmax_mm": 100, "dmax_bulk_mm": 100,
+         "sdmax_per_m": 0.1}  # fmt: skip
+"""Of what a printed hazard ratio is, in units of the covariate: per millimetre it would read as 1.00."""
 TESTS = {
     "t": "Welch's t",
     "mann_whitney": "Mann-Whitney",
@@ -39,14 +46,15 @@ def covariate_table(cox: CoxTables) -> Table:
     for alone, n in zip(cox.univariate, cox.univariate_n, strict=True):
         rows += _covariate(alone, together.get(alone.name), n, notes)
     size = f"Together: {count(cox.n)} patients, {count(cox.events)} events; chosen beforehand, not by p."
-    left_out = (f"Not in the model of all together: {', '.join(cox.left_out)}.",) if cox.left_out else ()
+    named = ", ".join(_covariate_label(name) for name in cox.left_out)
+    left_out = (f"No room, or too seldom known, for the model of all together: {named}.",) if named else ()
     problem = (cox.problem,) if cox.problem else ()
-    reading = "Hazard ratios with Wald intervals, of continuous covariates per unit (of a logarithm where it says so)."
+    reading = "Hazard ratios with Wald intervals, for the step named; LR: likelihood ratio of the covariate as a whole."
     return Table("", columns, tuple(rows), notes.lines([size, reading, *left_out, *problem]))
 
 
 def _covariate(alone: TermRow, together: TermRow | None, n: int, notes: Notes) -> list[Row]:
-    names = [one.name for one in alone.coefficients] or [alone.name]
+    names = [_named(alone.name, index) for index in range(max(len(alone.coefficients), 1))]
     if alone.problem:
         alone_cells = [[Cell(f"{MISSING} {notes.mark(alone.problem)}"), Cell(MISSING), Cell(MISSING)]]
     else:
@@ -58,6 +66,31 @@ def _covariate(alone: TermRow, together: TermRow | None, n: int, notes: Notes) -
     ]
 
 
+def _covariate_label(name: str) -> str:
+    return COVARIATES[name].label if name in COVARIATES else name
+
+
+def _named(name: str, index: int) -> str:
+    """``Stage: III-IV to I-II``, ``TMTV, doubled``, ``Dmax, per 100 mm``."""
+    term = COVARIATES[name].term if name in COVARIATES else None
+    label = _covariate_label(name)
+    if isinstance(term, Categorical):
+        return f"{label}: {term.levels[index + 1]} to {term.levels[0]}"
+    if isinstance(term, Continuous) and term.scale == "log":
+        return f"{label}, doubled"
+    unit = f" {term.unit}" if term is not None and term.unit else ""
+    return f"{label}, per {STEPS.get(name, 1):g}{unit}"
+
+
+def _hazard_ratio(name: str, one: Coefficient) -> Cell:
+    """Of the step that is named beside it: the ratio of one unit to that power."""
+    term = COVARIATES[name].term if name in COVARIATES else None
+    doubled = isinstance(term, Continuous) and term.scale == "log"
+    power = math.log(2) if doubled else STEPS.get(name, 1)
+    ratio, lower, upper = (end**power for end in (one.hazard_ratio, one.lower, one.upper))
+    return Cell(decimal(ratio, 2), interval(lower, upper, 2))
+
+
 def _term(row: TermRow) -> list[list[Cell]]:
     test = row.likelihood_ratio
     ratio = (
@@ -65,7 +98,7 @@ def _term(row: TermRow) -> list[list[Cell]]:
     )
     return [
         [
-            Cell(decimal(one.hazard_ratio, 2), interval(one.lower, one.upper, 2)),
+            _hazard_ratio(row.name, one),
             Cell(p_value(one.p)),
             ratio if not index else Cell(""),
         ]

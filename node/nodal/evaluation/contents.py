@@ -6,6 +6,7 @@ from lymphoma.evaluation.result import EndpointResult, Evaluation
 
 from nodal.evaluation.cohort_tables import control_table, covariate_table, fold_table, one_table, subgroup_table
 from nodal.evaluation.page import Block, Facts, Figures, Notice, Page, Paragraph, Section
+from nodal.evaluation.patients import Origins
 from nodal.evaluation.pictures import (
     CALIBRATION_KEY,
     added_forest,
@@ -14,6 +15,7 @@ from nodal.evaluation.pictures import (
     discrimination_forest,
     group_figure,
 )
+from nodal.evaluation.provenance import Provenance
 from nodal.evaluation.tables import (
     added_table,
     as_published_table,
@@ -30,6 +32,7 @@ __all__ = ["contents_of"]
 
 TITLE = "Evaluation of prognostic models"
 VIRTUAL = "VIRTUAL PATIENTS · simulated, not people: nothing here says how well a model works on patients"
+KINDS = {"virtual": "virtual patients", "patients": "patients"}
 VIRTUAL_LIMIT = (
     "The patients are virtual. Their risk follows a known rule, so that methods can be compared; the figures say "
     "nothing about a model's worth in care."
@@ -49,23 +52,26 @@ AS_PUBLISHED = (
 )
 
 
-def contents_of(evaluation: Evaluation) -> Page:
-    """The report of an evaluation."""
-    sections = [_subject(evaluation)]
+def contents_of(evaluation: Evaluation, provenance: Provenance | None = None) -> Page:
+    """The report of an evaluation, and of what it was made from."""
+    sections = [_subject(evaluation, provenance)]
     for result in evaluation.endpoints:
         sections += _endpoint(result)
     sections.append(_limits(evaluation))
-    versions = ", ".join(f"{name} {version}" for name, version in evaluation.versions)
     return Page(
         TITLE,
         f"{evaluation.cohort} · {count(evaluation.patients)} patients",
         (Notice(VIRTUAL, "banner"),) if evaluation.virtual else (),
         tuple(sections),
-        versions,
+        " · ".join((*_signature(provenance), evaluation.cohort)),
     )
 
 
-def _subject(evaluation: Evaluation) -> Section:
+def _signature(provenance: Provenance | None) -> tuple[str, ...]:
+    return () if provenance is None else (f"Nodal {provenance.node_version}",)
+
+
+def _subject(evaluation: Evaluation, provenance: Provenance | None) -> Section:
     entries: list[tuple[str, tuple[str, ...]]] = [
         ("Cohort", (evaluation.cohort,)),
         ("Patients", (f"{count(evaluation.patients)} from {_plural(evaluation.centres, 'centre')}",)),
@@ -81,9 +87,38 @@ def _subject(evaluation: Evaluation) -> Section:
         entries.append((ENDPOINTS[result.endpoint], lines))
     entries += [
         ("Intervals", (f"{count(evaluation.resamples)} bootstrap resamples, seed {evaluation.seed}",)),
-        ("Versions", (", ".join(f"{name} {version}" for name, version in evaluation.versions),)),
+        ("Versions", (", ".join((*_signature(provenance), *(f"{name} {v}" for name, v in evaluation.versions))),)),
     ]
+    if provenance is not None:
+        entries += [*_bundles(provenance), ("Measures", _measures(provenance.origins))]
+        entries.append(("Cohort's digest", (f"SHA-256 {provenance.cohort_sha256}",)))
     return Section("What was judged, and on whom", (Facts(tuple(entries)),), level=1)
+
+
+def _bundles(provenance: Provenance) -> list[tuple[str, tuple[str, ...]]]:
+    found: list[tuple[str, tuple[str, ...]]] = []
+    for one in provenance.bundles:
+        how = "each patient by its prediction without him or her" if one.out_of_fold else "as it is"
+        lines = (
+            f"{one.name} {one.version}, level {one.level}, trained on {KINDS[one.trained_on]}; judged {how}",
+            f"SHA-256 {one.sha256}",
+        )
+        found.append(("Bundle", lines))
+    return found or [("Bundles", ("none: the baselines alone",))]
+
+
+def _measures(origins: Origins) -> tuple[str, ...]:
+    """Where the PET measures come from, and who is not among the patients."""
+    parts = (
+        (origins.table, "from measures.csv"),
+        (origins.reference, "inside a contour"),
+        (origins.segmented, f"inside the node's own segmentation ({origins.method})"),
+        (origins.unmeasured, "without: their images could not be measured"),
+    )
+    left = ((origins.without_outcome, "rows without an outcome"), (origins.unusable, "rows that cannot be used"))
+    lines = ("; ".join(f"{count(n)} {words}" for n, words in parts if n),)
+    out = ", ".join(f"{count(n)} {words}" for n, words in left if n)
+    return (*lines, f"Not among the patients: {out}") if out else lines
 
 
 def _plural(number: int, word: str) -> str:

@@ -72,6 +72,11 @@ class Row:
     cells: tuple[Cell, ...]
     kind: Literal["plain", "group", "strong"] = "plain"
 
+    @property
+    def continues(self) -> bool:
+        """Whether it belongs to the row above: no line stands between them."""
+        return not self.cells[0].text or self.cells[0].text.startswith(" ")
+
 
 @dataclass(frozen=True)
 class Table:

@@ -44,8 +44,9 @@ def draw_table(flow: Flow, table: Table) -> None:
             flow.y += 14
         flow.ensure(50)
         _head(flow, table, part)
-        for row in table.rows:
-            _row(flow, table, row, part)
+        for index, row in enumerate(table.rows):
+            _row(flow, table, row, part, ruled=index > 0 and not row.continues)
+        flow.document.rule(LEFT, flow.y, RIGHT, flow.y, colour=HAIR, width=0.35)
         flow.y += 5
     for note in table.notes:
         flow.paragraph(note, size=6.9, colour=MUTED)
@@ -111,9 +112,10 @@ def _head(flow: Flow, table: Table, part: _Part) -> None:
             flow.document.text(x, y + 8, column.unit, HEAD, colour=MUTED, align=column.align)
     flow.y += HEAD + 4 + (8 if units else 0)
     flow.document.rule(LEFT, flow.y, RIGHT, flow.y, colour=MUTED, width=0.6)
+    flow.y += 0.4
 
 
-def _row(flow: Flow, table: Table, row: Row, part: _Part) -> None:
+def _row(flow: Flow, table: Table, row: Row, part: _Part, *, ruled: bool) -> None:
     if row.kind == "group":
         if flow.ensure(3 * LINE + 2 * PAD):
             _head(flow, table, part)
@@ -131,12 +133,13 @@ def _row(flow: Flow, table: Table, row: Row, part: _Part) -> None:
     )
     if flow.ensure(height):
         _head(flow, table, part)
+    elif ruled:
+        flow.document.rule(LEFT, flow.y, RIGHT, flow.y, colour=HAIR, width=0.35)
     if bold:
         flow.document.box(LEFT - 3, flow.y + 0.3, WIDTH + 6, height - 0.3, fill=TINT)
     for place, (text, cell) in enumerate(zip(lines, cells, strict=True)):
         _cell(flow, part, place, text, cell, table.columns[part.columns[place]], bold)
     flow.y += height
-    flow.document.rule(LEFT, flow.y, RIGHT, flow.y, colour=HAIR, width=0.35)
 
 
 def _lines(cell: Cell, column: Column, width: float, letters: Typesetter, bold: bool) -> list[str]:

@@ -12,6 +12,7 @@ from nodal.evaluation.contents import contents_of
 from nodal.evaluation.html import evaluation_html
 from nodal.evaluation.json_out import evaluation_json
 from nodal.evaluation.pdf import evaluation_pdf
+from nodal.evaluation.provenance import Provenance
 
 __all__ = ["HTML", "JSON", "PDF", "check_folder", "write_report"]
 
@@ -35,7 +36,7 @@ def check_folder(folder: Path) -> None:
         )
 
 
-def write_report(evaluation: Evaluation, folder: Path) -> tuple[Path, Path, Path]:
+def write_report(evaluation: Evaluation, folder: Path, provenance: Provenance | None = None) -> tuple[Path, Path, Path]:
     """Writes ``evaluation.json``, ``evaluation.html`` and ``evaluation.pdf``; the same evaluation gives the same bytes.
 
     An earlier report there is replaced whole.
@@ -48,11 +49,11 @@ def write_report(evaluation: Evaluation, folder: Path) -> tuple[Path, Path, Path
     """
     folder = folder.resolve()
     check_folder(folder)
-    page = contents_of(evaluation)
+    page = contents_of(evaluation, provenance)
     part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
-    (part / JSON).write_text(evaluation_json(evaluation), encoding="utf-8")
+    (part / JSON).write_text(evaluation_json(evaluation, provenance), encoding="utf-8")
     (part / HTML).write_text(evaluation_html(page), encoding="utf-8")
     (part / PDF).write_bytes(evaluation_pdf(page))
     if folder.exists():

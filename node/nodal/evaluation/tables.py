@@ -18,7 +18,7 @@ from lymphoma.survival.curves import Rate
 
 from nodal.evaluation.page import Cell, Column, Row, Table
 from nodal.evaluation.pictures import REFERENCE
-from nodal.evaluation.words import MISSING, Notes, count, decimal, p_value, percent, years
+from nodal.evaluation.words import MISSING, Notes, count, decimal, interval, p_value, percent, years
 
 __all__ = [
     "added_table",
@@ -80,8 +80,7 @@ def model_table(result: EndpointResult) -> Table:
     notes = Notes()
     done = {one.model.key: one for one in result.results}
     columns = (
-        MODEL,
-        Column("Patients", "(events)"),
+        Column("Model", "patients (events)", "left"),
         Column("Harrell C"),
         Column("Uno C"),
         *(Column("AUC", f"at {years(months)}") for months in result.horizons_months),
@@ -90,17 +89,17 @@ def model_table(result: EndpointResult) -> Table:
     )
     rows = []
     for model in result.models:
-        size = Cell(count(model.n), f"({count(model.events)})")
+        label = Cell(model.label, f"{count(model.n)} ({count(model.events)})")
         one = done.get(model.key)
         if one is None:
             reason = notes.mark(model.problem or "not compared")
-            rest = [Cell(f"{MISSING} {reason}"), *([Cell(MISSING)] * (len(columns) - 3))]
+            rest = [Cell(f"{MISSING} {reason}"), *([Cell(MISSING)] * (len(columns) - 2))]
         else:
             rest = [notes.cell(value) for value in _judged(one, result)]
-        rows.append(Row((Cell(model.label), size, *rest), "strong" if model.key == REFERENCE else "plain"))
+        rows.append(Row((label, *rest), "strong" if model.key == REFERENCE else "plain"))
     before = (
         f"All models on the same {count(result.n)} patients with {count(result.events)} events, for whom each of them "
-        "can be computed; the column of patients has each model's own number.",
+        "can be computed; below its name stands how many a model can be computed for.",
         f"IBS: integrated Brier score to {result.tau_months:g} months. Intervals are 95 % percentile intervals.",
     )
     return Table("", columns, tuple(rows), notes.lines(before))
@@ -153,7 +152,7 @@ def group_table(result: EndpointResult) -> Table:
         *(Column("Survival", f"at {years(at)}") for at in months),
         Column("Hazard ratio", "high to low"),
         Column("Log-rank", "χ², p"),
-        Column("Cut-off", "varies by"),
+        Column("Moved", "cut-offs"),
     )
     rows: list[Row] = []
     for one in result.results:
@@ -165,8 +164,8 @@ def group_table(result: EndpointResult) -> Table:
         rows += _group_rows(one.model.label, groups, months, notes)
     before = (
         "Each patient is put into a group by a cut-off that was found without him or her, by Youden's index in the "
-        "training fold. Varies by: coefficient of variation of the cut-off between folds, and the share of patients "
-        "whose group is not the same under all of them.",
+        "training fold. Moved: the share of patients whose group is not the same under the cut-offs of all folds; "
+        "below it, the least and the highest of these.",
         TEN_EVENTS,
     )
     return Table("", columns, tuple(rows), notes.lines(before))
@@ -195,10 +194,8 @@ def _rate(rate: Rate | None) -> Cell:
 
 def _group_tests(groups: RiskGroups, notes: Notes) -> list[Cell]:
     test = groups.log_rank
-    spread = Cell(MISSING)
-    if groups.cutoff_cv is not None:
-        moved = "" if groups.moved is None else f"{100 * groups.moved:.0f} % moved"
-        spread = Cell(f"{100 * groups.cutoff_cv:.0f} %", moved)
+    cutoffs = interval(min(groups.cutoffs), max(groups.cutoffs), 2) if groups.cutoffs else ""
+    spread = Cell(MISSING if groups.moved is None else f"{100 * groups.moved:.0f} %", cutoffs)
     return [
         notes.cell(groups.hazard_ratio, 2),
         Cell(f"{test.chi_squared:.1f}", f"p {p_value(test.p)}") if test else Cell(MISSING),
