@@ -12,12 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from highdicom.sr import srread
 from lymphoma.imaging import Volume
 from nodal.report.inputs import ReportInputs, ResultObject, Target
 from nodal.report.seg import build_seg
 from nodal.report.sr import build_sr
 from nodal.settings import Profile
 
+from tests.unit.report.judged import judged
 from tests.unit.report.sample import sample_inputs
 from tests.unit.report.sts import sts_inputs
 
@@ -98,6 +100,58 @@ def test_a_comprehensive_sr_is_valid(tmp_path: Path) -> None:
     target = Target(Profile(sr="comprehensive", seg="none"), "measurements")
     [path] = both(sample_inputs(2), tmp_path, target)
     assert errors(path) == set()
+
+
+JUDGED: dict[str, Callable[[], ReportInputs]] = {
+    "local": lambda: judged(sample_inputs(2)),
+    "factors missing": lambda: judged(sample_inputs(2), missing=("ldh_ratio", "stage", "ecog")),
+    "simulation-trained, shown": lambda: judged(sample_inputs(2), "E0"),
+    "simulation-trained, withheld": lambda: judged(sample_inputs(2), "E0", withheld=True),
+    "virtual": lambda: judged(sample_inputs(2, virtual=True), "E0"),
+    "no lesion": lambda: judged(sample_inputs(0)),
+}
+
+
+@pytest.mark.parametrize("case", list(JUDGED))
+def test_indices_systems_and_nomograms_are_valid_and_read(case: str, tmp_path: Path) -> None:
+    inputs = JUDGED[case]()
+    path = both(inputs, tmp_path)[-1]
+    assert errors(path) == set()
+    done = run("dsrdump", path)
+    assert done.returncode == 0
+    assert set(done.stderr.splitlines()) <= {DSRDUMP_REMARK, ""}
+    page = run("dsr2html", path).stdout
+    wanted = ["International Prognostic Index", "IPI points", "In words", "LAMP: PFS, risk score"]
+    if case != "simulation-trained, withheld":
+        wanted += ["LAMP: 5-year PFS", "MTDLR nomogram: OS, total points", "Time horizon", "95 % interval"]
+    if case.startswith(("simulation", "virtual")):
+        wanted += ["Simulation-trained, not for clinical use", ", simulation-trained"]
+    assert [words for words in wanted if words not in page] == []
+    parsed = srread(path)
+    assert parsed.content is not None
+    assert len(parsed.content.get_image_measurement_groups()) >= 5
+
+
+def test_a_judged_comprehensive_sr_without_seg_is_valid(tmp_path: Path) -> None:
+    target = Target(Profile(sr="comprehensive", seg="none"), "simulation_trained")
+    [path] = both(judged(sample_inputs(2), "E0"), tmp_path, target)
+    assert errors(path) == set()
+
+
+def test_dcmqi_reads_the_risks(tmp_path: Path) -> None:
+    inputs = judged(sample_inputs(2))
+    out = tmp_path / "sr.json"
+    done = run("tid1500reader", "--inputDICOM", both(inputs, tmp_path)[-1], "--outputMetadata", out)
+    assert done.returncode == 0, done.stderr
+    read = {
+        item["quantity"]["CodeMeaning"]: float(item["value"])
+        for group in json.loads(out.read_text())["Measurements"]
+        for item in group.get("measurementItems", ())
+    }
+    predicted = inputs.findings.systems["deepmts"].endpoint["pfs"].survival[-1]
+    assert predicted.probability is not None
+    assert read["DeepMTS: 5-year PFS, predicted"] == pytest.approx(100 * predicted.probability, abs=1e-5)
+    assert read["IPI points"] == 3
 
 
 def test_a_virtual_partial_study_is_valid(tmp_path: Path) -> None:
