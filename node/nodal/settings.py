@@ -21,6 +21,8 @@ __all__ = [
     "ApiSettings",
     "DeliverySettings",
     "Destination",
+    "FhirSettings",
+    "Hl7Settings",
     "ListenerSettings",
     "ObjectKind",
     "OrthancSettings",
@@ -163,6 +165,45 @@ class RetentionSettings(_Frozen):
     results_days: float = Field(365.0, ge=0, description="Days maps, findings and result objects are kept.")
 
 
+class FhirSettings(_Frozen):
+    """How FHIR Bundles are read."""
+
+    issuers: Mapping[str, str] = Field(
+        default_factory=dict,
+        description="Identifier system -> Issuer of Patient ID as the scanners write it, which may be empty; "
+        "a system that is not listed is the issuer itself.",
+    )
+
+
+class Hl7Settings(_Frozen):
+    """The node's own receiver of HL7 v2 results (ORU^R01) over MLLP."""
+
+    host: str = Field("127.0.0.1", description="Address to bind; loopback until an administrator opens it.")
+    port: int = Field(2575, ge=0, le=65535, description="TCP port; 0 takes a free one.")
+    allowed_hosts: tuple[str, ...] = Field(
+        (), description="Addresses of senders let in; empty lets in everyone, which only loopback may."
+    )
+    issuers: Mapping[str, str] = Field(
+        default_factory=dict,
+        description="Assigning authority (namespace or universal id in PID-3) -> Issuer of Patient ID as the scanners "
+        "write it, which may be empty; an authority that is not listed is the issuer itself.",
+    )
+    max_message_bytes: int = Field(1_048_576, ge=1024, description="A longer message is rejected.")
+    idle_s: float = Field(300.0, gt=0, description="A connection on which nothing comes for so long is closed.")
+    character_set: Literal["ASCII", "8859/1", "8859/15", "UNICODE UTF-8"] = Field(
+        "UNICODE UTF-8", description="Read so where MSH-18 is empty."
+    )
+    processing_ids: tuple[Literal["P", "T", "D"], ...] = Field(
+        ("P",), description="MSH-11 taken: P production, T training, D debugging."
+    )
+
+    @model_validator(mode="after")
+    def _knows_its_senders(self) -> Self:
+        if not self.allowed_hosts and self.host not in ("127.0.0.1", "::1", "localhost"):
+            raise ValueError("a host beyond loopback needs allowed_hosts: MLLP has no login")
+        return self
+
+
 class Settings(BaseSettings):
     """Everything an administrator may decide."""
 
@@ -174,6 +215,8 @@ class Settings(BaseSettings):
     )
     listener: ListenerSettings | None = Field(ListenerSettings(), description="null switches it off.")
     api: ApiSettings = ApiSettings()
+    hl7: Hl7Settings | None = Field(None, description="Receiver of HL7 v2 results; null switches it off.")
+    fhir: FhirSettings = FhirSettings()
     orthanc: OrthancSettings | None = Field(None, description="The node's own Orthanc; null when there is none.")
     destinations: tuple[Destination, ...] = Field(())
     delivery: DeliverySettings = DeliverySettings()

@@ -49,7 +49,7 @@ def test_settings_of_a_page_are_valid(page: Path, tmp_path: Path) -> None:
 
 @pytest.mark.unit
 def test_every_code_is_explained() -> None:
-    listed = re.findall(r"^\| `([A-Z_]+)` \| \S", (ROOT / "docs/reference/codes.md").read_text(), re.MULTILINE)
+    listed = re.findall(r"^\| `([A-Z0-9_]+)` \| \S", (ROOT / "docs/reference/codes.md").read_text(), re.MULTILINE)
     assert sorted(listed) == sorted(Code)
 
 
@@ -64,7 +64,7 @@ def settings_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
 
 @pytest.mark.unit
 def test_every_setting_is_listed() -> None:
-    listed = re.findall(r"^\| `([a-z_.]+)` \| \S", (ROOT / "docs/reference/settings.md").read_text(), re.MULTILINE)
+    listed = re.findall(r"^\| `([a-z0-9_.]+)` \| \S", (ROOT / "docs/reference/settings.md").read_text(), re.MULTILINE)
     assert sorted(listed) == sorted(settings_keys(Settings))
 
 
