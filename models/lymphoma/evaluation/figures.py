@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 
 import numpy as np
 
 from lymphoma.evaluation.measures import Key, Panel, nan_mean
 from lymphoma.evaluation.result import Estimate, Verdict
-from lymphoma.survival.bootstrap import bootstrap, difference, interval
+from lymphoma.survival.bootstrap import BLOCK, bootstrap, difference, interval
 from lymphoma.survival.follow_up import Floats, Ints
 
 __all__ = ["Figures", "draw", "holm", "number", "verdict"]
@@ -69,9 +70,11 @@ def draw(
 
     Args:
         repeats: panels of each repeat. strata: (n,) test folds, within which patients are drawn.
+        progress: called after each panel of each block of resamples.
     """
     keys = tuple(dict.fromkeys(key for panels in repeats for panel in panels for key in panel.keys))
     column = {key: at for at, key in enumerate(keys)}
+    total, done = (1 + math.ceil(resamples / BLOCK)) * max(1, sum(len(panels) for panels in repeats)), count(1)
 
     def statistic(counts: Floats) -> Floats:
         found = []
@@ -79,11 +82,13 @@ def draw(
             values = np.full((counts.shape[1], len(keys)), np.nan)
             for panel in panels:
                 values[:, [column[key] for key in panel.keys]] = panel.statistic(counts)
+                if progress is not None:
+                    progress(next(done), total)
             found.append(values)
         return found[0] if len(found) == 1 else nan_mean(found)
 
     values = statistic(np.ones((strata.size, 1)))[0]
-    draws = bootstrap(strata.size, statistic, resamples=resamples, seed=seed, progress=progress, strata=strata)
+    draws = bootstrap(strata.size, statistic, resamples=resamples, seed=seed, strata=strata)
     return Figures(column, values, draws)
 
 

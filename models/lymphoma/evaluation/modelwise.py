@@ -202,7 +202,7 @@ def _groups(judged: Judged, model: Model, row: int) -> RiskGroups:
         rates,
         test,
         _hazard_ratio(judged.follow_up.take(low | up), high[low | up]),
-        tuple(_threshold_row(judged.figures, model.key, months) for months in judged.horizons),
+        tuple(_threshold_row(judged, model.key, months) for months in judged.horizons),
     )
 
 
@@ -224,9 +224,12 @@ def _hazard_ratio(follow_up: FollowUp, high: Floats) -> Estimate:
     return Estimate(found.hazard_ratio, found.lower, found.upper)
 
 
-def _threshold_row(figures: Figures, key: str, months: float) -> ThresholdRow:
-    found = (figures.estimate(Key(key, what, months)) for what in GROUPING)
-    return ThresholdRow(months, *found)
+def _threshold_row(judged: Judged, key: str, months: float) -> ThresholdRow:
+    part = judged.follow_up.take(judged.first.fold >= 0)
+    if part.closed_at(months).events < LEAST_EVENTS:
+        withheld = Estimate(None, problem=FEW)
+        return ThresholdRow(months, withheld, withheld, withheld, withheld)
+    return ThresholdRow(months, *(judged.figures.estimate(Key(key, what, months)) for what in GROUPING))
 
 
 def _decision(judged: Judged, key: str, row: int) -> DecisionResult:

@@ -13,7 +13,7 @@ import numpy as np
 
 from lymphoma.survival.follow_up import Floats, Ints
 
-__all__ = ["Interval", "bootstrap", "difference", "interval"]
+__all__ = ["BLOCK", "Interval", "bootstrap", "difference", "interval"]
 
 STREAM = 53
 """Random stream of resamples."""

@@ -30,7 +30,7 @@ def sampled(count: int) -> SampledPatients:
 def virtual_patients(
     count: int, *, mode: str = "mixed", sigma: float = 1.0, draw: int = 0, centres: int = 3
 ) -> Patients:
-    """A cohort with two bundles: "oracle" knows the true risk and its survival, "noise" knows nothing."""
+    """A cohort with two bundles: "oracle" knows the true risk and progression-free survival, "noise" nothing."""
     drawn = sampled(count)
     eta = true_eta(drawn.true, mode, sigma)
     model = outcome_model(0.0 if mode == "null" else sigma)
@@ -51,7 +51,7 @@ def virtual_patients(
             (name, endpoint): scores
             for endpoint in _ENDPOINTS
             for name, scores in (
-                ("oracle", Scores("oracle", eta, survival(model, eta), HORIZONS, True)),
+                ("oracle", Scores("oracle", eta, survival(model, eta) if endpoint == "pfs" else None, HORIZONS, True)),
                 ("noise", Scores("noise", noise, None, (), True)),
             )
         },
