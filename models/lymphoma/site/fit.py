@@ -26,7 +26,7 @@ from lymphoma.survival.nomogram import Value
 from lymphoma.training.case import Subject
 from lymphoma.training.folds import stratified_folds
 
-__all__ = ["COVARIATES_IN_ORDER", "EVENTS_A_PARAMETER", "FOLDS", "EndpointFit", "fit_endpoint"]
+__all__ = ["COVARIATES_IN_ORDER", "EVENTS_A_PARAMETER", "FOLDS", "EndpointFit", "fit_endpoint", "folds_of"]
 
 COVARIATES_IN_ORDER = ("tmtv_ml", "age_years", "ecog", "dmax_bulk_mm", "suv_peak")
 """The last goes first where events are few: SUVpeak depends most on the scanner, Dmaxbulk needs every lesion found,
@@ -86,7 +86,7 @@ def fit_endpoint(
     terms, kept, columns = _chosen(patients, endpoint, known)
     index = known[kept]
     follow_up, x = patients.follow_up(endpoint, index), encode(terms, columns)
-    parts = _folds(patients, index, seed, endpoint)
+    parts = folds_of(patients, index, seed, endpoint)
     tell = _Steps(progress, FOLDS + resamples)
     out_of_fold = np.empty(len(index))
     for held in parts:
@@ -123,7 +123,7 @@ def _chosen(patients: Patients, endpoint: Endpoint, known: Ints) -> tuple[list[T
     return terms, np.array(kept, dtype=np.int64), columns
 
 
-def _folds(patients: Patients, index: Ints, seed: int, endpoint: Endpoint) -> list[Ints]:
+def folds_of(patients: Patients, index: Ints, seed: int, endpoint: Endpoint) -> list[Ints]:
     """Positions in ``index`` that each fold holds out."""
     place = {patients.ids[position]: row for row, position in enumerate(index)}
     subjects = [

@@ -124,7 +124,8 @@ def _add_row(gathered: _Gathered, row: Row, told: MeasureTable) -> None:
     barred = {use for fault in row.faults for use in fault.bars}
     given: dict[Endpoint, Outcome | None] = {"pfs": row.pfs, "os": row.os}
     outcomes = {endpoint: None if endpoint in barred else one for endpoint, one in given.items()}
-    if pet is None or barred.issuperset(_ENDPOINTS):
+    wrong = any(fault.bars and fault.code is not Code.NO_FOLLOW_UP for fault in row.faults)
+    if pet is None or (wrong and barred.issuperset(_ENDPOINTS)):
         gathered.count("unusable")
     elif not any(outcomes.values()):
         gathered.count("without_outcome")
