@@ -85,7 +85,7 @@ def evaluate(
     for result in found.evaluation.endpoints:
         out.print(_table(result))
         for one in result.added:
-            out.print(one.verdict.sentence, highlight=False)
+            out.print(one.verdict.sentence, highlight=False, soft_wrap=True)
     for file in found.files:
         out.print(str(file), highlight=False, soft_wrap=True)
 

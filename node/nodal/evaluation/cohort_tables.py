@@ -78,8 +78,10 @@ def _named(name: str, index: int) -> str:
         return f"{label}: {term.levels[index + 1]} to {term.levels[0]}"
     if isinstance(term, Continuous) and term.scale == "log":
         return f"{label}, doubled"
-    unit = f" {term.unit}" if term is not None and term.unit else ""
-    return f"{label}, per {STEPS.get(name, 1):g}{unit}"
+    unit, step = term.unit if term is not None else "", STEPS.get(name, 1)
+    if step == 1:
+        return f"{label}, per {unit.removesuffix('s')}" if unit else f"{label}, each"
+    return f"{label}, per {step:g} {unit}".rstrip()
 
 
 def _hazard_ratio(name: str, one: Coefficient) -> Cell:

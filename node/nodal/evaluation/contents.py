@@ -5,6 +5,7 @@ from __future__ import annotations
 from lymphoma.evaluation.result import EndpointResult, Evaluation
 
 from nodal.evaluation.cohort_tables import control_table, covariate_table, fold_table, one_table, subgroup_table
+from nodal.evaluation.group_tables import group_table, threshold_table
 from nodal.evaluation.page import Block, Facts, Figures, Notice, Page, Paragraph, Section
 from nodal.evaluation.patients import Origins
 from nodal.evaluation.pictures import (
@@ -17,14 +18,13 @@ from nodal.evaluation.pictures import (
 )
 from nodal.evaluation.provenance import Provenance
 from nodal.evaluation.tables import (
+    added_benefit_table,
     added_table,
     as_published_table,
     benefit_table,
     calibration_table,
     comparison_table,
-    group_table,
     model_table,
-    threshold_table,
 )
 from nodal.evaluation.words import ENDPOINTS, count, years
 
@@ -157,7 +157,7 @@ def _added(result: EndpointResult) -> tuple[Block, ...]:
     picture = added_forest(result)
     if picture is None:
         return (Paragraph("No model could be set beside the refitted IMPI.", "lead"),)
-    return (*verdicts, Figures((picture,)), added_table(result))
+    return (*verdicts, Figures((picture,)), added_table(result), added_benefit_table(result))
 
 
 def _calibration(result: EndpointResult) -> tuple[Block, ...]:

@@ -8,6 +8,7 @@ from nodal.evaluation.forest import Forest, draw_forest
 from nodal.evaluation.page import Facts, Figure, Figures, Notice, Page, Paragraph, Section, Table
 from nodal.evaluation.pdf_table import draw_table
 from nodal.report.draw_chart import draw_chart
+from nodal.report.fonts import Typesetter
 from nodal.report.pdf_flow import LEFT, RIGHT, WIDTH, Flow
 from nodal.report.pdf_sheet import ACCENT, CAUTION, CAUTION_TINT, HAIR, INK, MUTED, PAPER, Document
 
@@ -64,7 +65,7 @@ def _section(flow: Flow, section: Section) -> None:
         _title(flow, section)
     else:
         flow.y += 6
-        flow.heading(section.title, needed=_needed(section))
+        flow.heading(section.title, needed=_needed(section, flow.document.type))
     for block in section.blocks:
         if isinstance(block, Paragraph):
             flow.paragraph(block.text, size=SIZES[block.tone], colour=MUTED if block.tone == "small" else INK)
@@ -89,14 +90,17 @@ def _title(flow: Flow, section: Section) -> None:
     flow.y += 27
 
 
-def _needed(section: Section) -> float:
+def _needed(section: Section, letters: Typesetter) -> float:
     """Points that a heading is kept together with: all of a first picture, some rows of a table."""
+    needed = 0.0
     for block in section.blocks:
         if isinstance(block, Figures) and block.pictures:
-            return block.pictures[0].height + (16 if block.title else 0)
+            return needed + block.pictures[0].height + (19 if block.title else 3)
         if isinstance(block, Table):
-            return 90.0
-    return 50.0
+            return needed + 90.0
+        if isinstance(block, Paragraph):
+            needed += 3.5 + 1.4 * SIZES[block.tone] * len(letters.wrap(block.text, SIZES[block.tone], WIDTH))
+    return max(needed, 50.0)
 
 
 def _figures(flow: Flow, figures: Figures) -> None:

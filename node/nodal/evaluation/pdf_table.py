@@ -17,7 +17,7 @@ __all__ = ["draw_table"]
 
 SIZE, BELOW, HEAD = 7.4, 5.9, 6.6
 """Sizes of type in points: figures, intervals below them, heads."""
-LINE, LINE_BELOW = 9.4, 7.2
+LINE, LINE_BELOW = 9.4, 7.6
 PAD = 2.6
 GAP = 9.0
 LEAST_WORDS = 88.0
@@ -44,8 +44,10 @@ def draw_table(flow: Flow, table: Table) -> None:
             flow.y += 14
         flow.ensure(50)
         _head(flow, table, part)
+        label = Cell("")
         for index, row in enumerate(table.rows):
-            _row(flow, table, row, part, ruled=index > 0 and not row.continues)
+            label = label if row.continues else row.cells[0]
+            _row(flow, table, row, part, ruled=index > 0 and not row.continues, label=label.text)
         flow.document.rule(LEFT, flow.y, RIGHT, flow.y, colour=HAIR, width=0.35)
         flow.y += 5
     for note in table.notes:
@@ -115,15 +117,16 @@ def _head(flow: Flow, table: Table, part: _Part) -> None:
     flow.y += 0.4
 
 
-def _row(flow: Flow, table: Table, row: Row, part: _Part, *, ruled: bool) -> None:
+def _row(flow: Flow, table: Table, row: Row, part: _Part, *, ruled: bool, label: str) -> None:
+    """``label`` is that of the rows that this one continues, said again on a new sheet."""
     if row.kind == "group":
         if flow.ensure(3 * LINE + 2 * PAD):
             _head(flow, table, part)
         flow.document.text(LEFT, flow.y + 1.3 * LINE, row.cells[0].text, SIZE, bold=True, max_width=WIDTH)
         flow.y += 1.3 * LINE + PAD
         return
-    cells = [row.cells[index] for index in part.columns]
     bold = row.kind == "strong"
+    cells = [row.cells[index] for index in part.columns]
     lines = [
         _lines(cell, table.columns[index], part.right[place] - part.left[place], flow.document.type, bold)
         for place, (index, cell) in enumerate(zip(part.columns, cells, strict=True))
@@ -133,6 +136,8 @@ def _row(flow: Flow, table: Table, row: Row, part: _Part, *, ruled: bool) -> Non
     )
     if flow.ensure(height):
         _head(flow, table, part)
+        if not cells[0].text:
+            flow.document.text(LEFT, flow.y + PAD + 0.78 * LINE, label, SIZE, colour=MUTED, max_width=LEAST_WORDS)
     elif ruled:
         flow.document.rule(LEFT, flow.y, RIGHT, flow.y, colour=HAIR, width=0.35)
     if bold:
@@ -155,4 +160,4 @@ def _cell(flow: Flow, part: _Part, place: int, lines: Sequence[str], cell: Cell,
         flow.document.text(x, y + 0.78 * LINE, line, SIZE, bold=bold, colour=INK, align=column.align)
         y += LINE
     if cell.below:
-        flow.document.text(x, y + 0.7 * LINE_BELOW, cell.below, BELOW, colour=MUTED, align=column.align)
+        flow.document.text(x, y + 0.8 * LINE_BELOW, cell.below, BELOW, colour=MUTED, align=column.align)
