@@ -7,7 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from lymphoma.combined import COMBINED
+from lymphoma.combined.store import combined_of
 from lymphoma.errors import NotComputable
+from lymphoma.evaluation.combine import IMPI
 from lymphoma.evaluation.patients import Patients, Scores
 from lymphoma.prognosis.covariates import SCORE
 from lymphoma.prognosis.model import Endpoint, PrognosticModel
@@ -51,14 +54,13 @@ def judge_patients(bundle: Bundle, patients: Patients, endpoint: Endpoint) -> Ju
     model = bundle.survival(endpoint)
     if model is None:
         return None
-    if any(term.name.startswith(SCORE) for term in model.terms):
+    if bundle.metadata.nodal.system == COMBINED:
+        lp = _combined(bundle, model, patients, endpoint)
+    elif any(term.name.startswith(SCORE) for term in model.terms):
         what = f"{bundle.metadata.nodal.system} reads images; its scores of a cohort are not computed here"
         raise NotComputable("NOT_INSTALLED", what)
-    prospects = [patients.prospect(index) for index in range(len(patients))]
-    kept, columns = complete(model.terms, prospects)
-    lp = np.full(len(patients), np.nan)
-    if kept:
-        lp[kept] = model.linear_predictor(columns)
+    else:
+        lp = _predicted(model, patients)
     stored = bundle.out_of_fold()
     own = {} if stored is None else stored.linear_predictors.get(endpoint, {})
     for index, content in enumerate(patients.contents):
@@ -71,8 +73,34 @@ def judge_patients(bundle: Bundle, patients: Patients, endpoint: Endpoint) -> Ju
     return Judged(scores, codes)
 
 
+def _predicted(model: PrognosticModel, patients: Patients) -> Floats:
+    """(n,) linear predictors, NaN where a covariate is not known."""
+    lp = np.full(len(patients), np.nan)
+    kept, columns = complete(model.terms, [patients.prospect(index) for index in range(len(patients))])
+    if kept:
+        lp[kept] = model.linear_predictor(columns)
+    return lp
+
+
+def _combined(bundle: Bundle, model: PrognosticModel, patients: Patients, endpoint: Endpoint) -> Floats:
+    """(n,) of the patients who have every input; those with fewer have another sub-model, and are not compared here."""
+    combined = combined_of(bundle, endpoint)
+    if combined is None or combined.full is None:
+        raise NotComputable("NO_BUNDLE", f"{bundle.metadata.name} holds no combination of {endpoint}")
+    absent = [one.bundle for one in combined.parts if (one.bundle, endpoint) not in patients.scores]
+    if absent:
+        raise NotComputable("NO_BUNDLE", f"{bundle.metadata.name} reads {', '.join(absent)}, which is not given")
+    given = {one.system: patients.scores[one.bundle, endpoint].linear_predictor for one in combined.parts}
+    given[IMPI] = impi_of(patients)
+    values = np.stack([given[name] for name in combined.full.blend.inputs], axis=1)
+    whole = np.isfinite(values).all(axis=1)
+    lp = np.full(len(patients), np.nan)
+    lp[whole] = model.linear_predictor([combined.full.blend.scores(values[whole]).tolist()])
+    return lp
+
+
 def with_scores(patients: Patients, bundles: Sequence[Bundle]) -> Patients:
-    """The patients with the word of each bundle on every endpoint that it has a model of.
+    """The patients with the word of each bundle on every endpoint that it has a model of; a combined one goes last.
 
     Raises:
         NotComputable: as :func:`judge_patients`. ValueError: two bundles of one name.
@@ -80,19 +108,38 @@ def with_scores(patients: Patients, bundles: Sequence[Bundle]) -> Patients:
     if len({bundle.metadata.name for bundle in bundles}) != len(bundles):
         raise ValueError("bundles are told apart by name")
     found = dict(patients.scores)
-    for bundle in bundles:
+    for bundle in sorted(bundles, key=lambda one: one.metadata.nodal.system == COMBINED):
         for endpoint in ENDPOINTS:
-            if (judged := judge_patients(bundle, patients, endpoint)) is not None:
+            if (judged := judge_patients(bundle, replace(patients, scores=found), endpoint)) is not None:
                 found[bundle.metadata.name, endpoint] = judged.scores
     return replace(patients, scores=found)
 
 
 def outside_range(bundle: Bundle, patients: Patients) -> Bools | None:
-    """(n,) who is unlike the bundle's training patients; None where that needs features of images."""
+    """(n,) who is unlike the bundle's training patients; None where that needs features of images.
+
+    A combined bundle is compared by its inputs, of the patients who have them all.
+    """
+    if bundle.metadata.nodal.system == COMBINED:
+        return _outside_inputs(bundle, patients)
     if bundle.statistics.names != FEATURES:
         return None
     verdicts = (in_range(np.array(range_features(pet)), bundle.statistics) for pet in patients.pet)
     return np.array([verdict.range == "outside" for verdict in verdicts], dtype=np.bool_)
+
+
+def _outside_inputs(bundle: Bundle, patients: Patients) -> Bools | None:
+    found = [combined for endpoint in ENDPOINTS if (combined := combined_of(bundle, endpoint)) is not None]
+    columns: dict[str, Floats] = {IMPI: impi_of(patients)}
+    for combined in found:
+        for part in combined.parts:
+            scores = patients.scores.get((part.bundle, combined.endpoint))
+            if scores is not None:
+                columns[f"{part.system}_{combined.endpoint}"] = scores.linear_predictor
+    if not set(bundle.statistics.names) <= set(columns):
+        return None
+    values = np.stack([columns[name] for name in bundle.statistics.names], axis=1)
+    return np.array([in_range(row, bundle.statistics).range == "outside" for row in values], dtype=np.bool_)
 
 
 def impi_of(patients: Patients) -> Floats:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from nodal.settings import Settings
 
-__all__ = ["calibrate", "qualify"]
+__all__ = ["calibrate", "combine", "qualify"]
 
 BundleFolder = Annotated[Path, typer.Argument(help="The bundle's folder; its evidence is written.", show_default=False)]
 CohortFolder = Annotated[Path, typer.Option("--cohort", help="Folder with cohort.csv.", show_default=False)]
@@ -90,6 +90,34 @@ def qualify(
         out.print(f"kept as {found.report}", highlight=False)
     if not found.acceptance.passed:
         raise typer.Exit(1)
+
+
+@app.command()
+def combine(
+    bundles: Annotated[list[Path], typer.Argument(help="Bundles of different systems.", show_default=False)],
+    cohort: CohortFolder,
+    out_dir: Annotated[Path, typer.Option("--out", help="The new bundle's folder.", show_default=False)],
+    name: Annotated[str | None, typer.Option(help="Of the new bundle; else its folder's name.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the folds; the same seed gives the same weights.", min=0)] = 0,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Makes one score of several systems and the IMPI, with a sub-model for whatever a patient lacks.
+
+    Example: `nodal combine ./bundles/lamp ./bundles/site --cohort ./cohort --out ./bundles/combined`
+    """
+    from nodal.evaluation.combine import combine as run
+    from nodal.evaluation.show import combination_table
+
+    patients = _patients(cohort, read_settings(config))
+    with _bar("sub-models") as progress:
+        found = run(bundles, patients, out_dir, name=name or out_dir.resolve().name, seed=seed, progress=progress)
+    if as_json:
+        show_json(asdict(found))
+        return
+    out.print(combination_table(found))
+    if found.needs_acceptance:
+        out.print("The bundle is used after a passed acceptance run (nodal qualify).")
 
 
 def _patients(cohort: Path, settings: Settings) -> Patients:

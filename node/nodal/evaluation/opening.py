@@ -7,13 +7,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lymphoma.combined import COMBINED
+from lymphoma.combined.store import combined_of
+from lymphoma.errors import BundleRefused
 from lymphoma.evaluation.patients import Patients
+from lymphoma.evaluation.scoring import ENDPOINTS
 from lymphoma.prognosis.system import SYSTEMS
 from lymphoma.training.bundle import Bundle, load_bundle
 
 from nodal.errors import Code, Refused, WrongUsage
 
-__all__ = ["KNOWN_SYSTEMS", "now", "open_bundle", "refuse_virtual"]
+__all__ = ["KNOWN_SYSTEMS", "check_parts", "now", "open_bundle", "refuse_virtual"]
 
 KNOWN_SYSTEMS = (*SYSTEMS, COMBINED)
 
@@ -38,6 +41,23 @@ def refuse_virtual(bundles: Sequence[Bundle], patients: Patients) -> None:
     for bundle in bundles:
         if patients.virtual and bundle.metadata.nodal.trained_on != "virtual":
             raise Refused(Code.COHORT_VIRTUAL, f"the cohort is virtual, {bundle.metadata.name} is not")
+
+
+def check_parts(bundle: Bundle, parts: Sequence[Bundle]) -> None:
+    """A combined bundle reads the very bundles that it was fitted with.
+
+    Raises:
+        WrongUsage: a part is not given. BundleRefused: BUNDLE_DIGEST_MISMATCH, it is another version of it.
+    """
+    given = {one.metadata.name: one.digest for one in parts}
+    for endpoint in ENDPOINTS:
+        combined = combined_of(bundle, endpoint)
+        for part in combined.parts if combined is not None else ():
+            if part.bundle not in given:
+                raise WrongUsage(f"{bundle.metadata.name} reads {part.bundle}: name its folder with --part")
+            if given[part.bundle] != part.digest:
+                what = f"{part.bundle} is not the version that {bundle.metadata.name} was fitted with"
+                raise BundleRefused("BUNDLE_DIGEST_MISMATCH", what)
 
 
 def now() -> str:

@@ -22,7 +22,7 @@ from lymphoma.training.files import write_whole
 from lymphoma.training.metadata import contents_digest
 
 from nodal.errors import Code, Refused
-from nodal.evaluation.opening import open_bundle, refuse_virtual
+from nodal.evaluation.opening import check_parts, open_bundle, refuse_virtual
 
 __all__ = ["REPORTS", "Qualification", "qualify"]
 
@@ -48,9 +48,10 @@ class Qualification:
 
 @dataclass(frozen=True, eq=False)
 class _Run:
-    """A bundle's word on all patients, by endpoint."""
+    """A bundle's word on all patients, by endpoint. Attributes: patients: with the scores of its parts."""
 
     bundle: Bundle
+    patients: Patients
     judged: dict[Endpoint, Judged]
 
     @property
@@ -89,8 +90,8 @@ def qualify(
     again = _run(folder, parts, patients)
     bundle = again.bundle
     unchanged = first.bundle.digest == bundle.digest
-    conduct = _conduct(again, patients, first.bits == again.bits, unchanged)
-    trials = [_trial(again, patients, endpoint) for endpoint in again.judged]
+    conduct = _conduct(again, first.bits == again.bits, unchanged)
+    trials = [_trial(again, endpoint) for endpoint in again.judged]
     seen = [trial for trial in trials if trial is not None]
     checks = judge(seen, conduct, held)
     acceptance = Acceptance(
@@ -114,21 +115,22 @@ def qualify(
 
 def _run(folder: Path, parts: Sequence[Path], patients: Patients) -> _Run:
     """Everything from the files on: what is repeated is the reading as well."""
-    bundle = open_bundle(folder)
-    scored = with_scores(patients, [open_bundle(part) for part in parts])
+    bundle, others = open_bundle(folder), [open_bundle(part) for part in parts]
+    check_parts(bundle, others)
+    scored = with_scores(patients, others)
     found = {endpoint: judge_patients(bundle, scored, endpoint) for endpoint in ENDPOINTS}
     judged = {endpoint: one for endpoint, one in found.items() if one is not None}
     for one in judged.values():
         if not one.scores.out_of_fold:
             what = f"{bundle.metadata.name} was trained on this cohort and keeps no out-of-fold predictions of it"
             raise Refused(Code.SCORES_NOT_OUT_OF_FOLD, what)
-    return _Run(bundle, judged)
+    return _Run(bundle, scored, judged)
 
 
-def _conduct(run: _Run, patients: Patients, repeatable: bool, unchanged: bool) -> Conduct:
+def _conduct(run: _Run, repeatable: bool, unchanged: bool) -> Conduct:
     """A patient counts as computed where every endpoint has a score, as explained where each gap has a code."""
-    n = len(patients)
-    outside = outside_range(run.bundle, patients)
+    n = len(run.patients)
+    outside = outside_range(run.bundle, run.patients)
     unlike = np.zeros(n, dtype=np.bool_) if outside is None else outside
     scored, coded = np.ones(n, dtype=np.bool_), np.ones(n, dtype=np.bool_)
     for one in run.judged.values():
@@ -147,10 +149,10 @@ def _conduct(run: _Run, patients: Patients, repeatable: bool, unchanged: bool) -
     )
 
 
-def _trial(run: _Run, patients: Patients, endpoint: Endpoint) -> Trial | None:
+def _trial(run: _Run, endpoint: Endpoint) -> Trial | None:
     """The patients of whom the node would say something: with a score, within the range, of known outcome."""
     model = run.bundle.survival(endpoint)
-    lp = run.judged[endpoint].scores.linear_predictor
+    patients, lp = run.patients, run.judged[endpoint].scores.linear_predictor
     outside = outside_range(run.bundle, patients)
     usable = np.isfinite(lp) & (True if outside is None else ~outside)
     known = patients.known(endpoint)

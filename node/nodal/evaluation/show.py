@@ -8,9 +8,10 @@ from lymphoma.evaluation.recalibrate import CalibrationFigures, RecalibrationRes
 from rich.table import Table
 
 from nodal.evaluation.calibrate import CalibrationRun
+from nodal.evaluation.combine import Combination
 from nodal.evaluation.qualify import Qualification
 
-__all__ = ["acceptance_table", "calibration_tables"]
+__all__ = ["acceptance_table", "calibration_tables", "combination_table"]
 
 
 def calibration_tables(run: CalibrationRun) -> Iterator[Table]:
@@ -56,6 +57,22 @@ def acceptance_table(found: Qualification) -> Table:
         table.add_column(heading, justify="right" if heading == "value" else "left")
     for check in acceptance.checks:
         table.add_row(check.name, _number(check.value), check.limit, "passed" if check.passed else "failed")
+    return table
+
+
+def combination_table(found: Combination) -> Table:
+    """Weights and concordance of each endpoint."""
+    table = Table(title=f"{found.bundle} ({found.level}): {', '.join(found.parts)} and the IMPI on {found.cohort}")
+    for heading in ("endpoint", "patients", "events", "weights", "C (95 % interval)", "sub-models"):
+        table.add_column(heading)
+    for one in found.endpoints:
+        if one.code is not None:
+            table.add_row(one.endpoint, "", "", f"{one.code}: {one.reason}", "", "")
+            continue
+        weights = ", ".join(f"{name} {weight:.3f}" for name, weight in one.weights)
+        c = f"{_number(one.harrell_c)} ({_number(one.low)} to {_number(one.high)})"
+        made = f"{one.sub_models} of {one.sub_models + one.passed}"
+        table.add_row(one.endpoint, str(one.n), str(one.events), f"{one.rule}: {weights}", c, made)
     return table
 
 
