@@ -6,7 +6,7 @@ from reportlab.lib.pagesizes import A4
 
 from nodal.report.canonical import inputs_digest
 from nodal.report.inputs import ReportInputs, Target
-from nodal.report.marks import WATERMARK
+from nodal.report.marks import VIRTUAL_TITLE, WATERMARK
 from nodal.report.pdf_back import not_computed, provenance, series
 from nodal.report.pdf_evidence import evidence_section
 from nodal.report.pdf_first import first_sheet
@@ -22,6 +22,7 @@ from nodal.report.system_words import shows_simulated
 __all__ = ["TITLE", "render_pdf"]
 
 TITLE = "FDG PET/CT lymphoma measurement"
+_VIRTUAL = f"{VIRTUAL_TITLE}."
 _UNVERIFIED = "Automatic result, UNVERIFIED: not yet reviewed by a physician."
 
 _LESIONS_FROM, _METHOD_FROM = 260.0, 300.0
@@ -58,5 +59,6 @@ def render_pdf(inputs: ReportInputs, target: Target) -> bytes:
     if shows_simulated(findings):
         flow.document.watermark(WATERMARK)
     version = findings.provenance.node_version
-    flow.footers(_UNVERIFIED, f"Nodal {version} · findings {digest[:16]}")
+    state = f"{_VIRTUAL} {_UNVERIFIED}" if findings.virtual else _UNVERIFIED
+    flow.footers(state, f"Nodal {version} · findings {digest[:16]}")
     return flow.document.save()

@@ -7,7 +7,7 @@ from nodal.report.index_words import ENDPOINTS_SHORT
 from nodal.report.pdf_figures import figures_table
 from nodal.report.pdf_flow import Flow
 from nodal.report.pdf_sheet import CAUTION, MUTED
-from nodal.report.pdf_words import sentence
+from nodal.report.pdf_words import said, sentence
 from nodal.report.system_words import (
     EVIDENCE_SENTENCES,
     SHOWN_SIMULATED,
@@ -44,9 +44,9 @@ def harrell_words(system: SystemFinding) -> str:
     return f"C-index {', '.join(parts)}" if parts else ""
 
 
-def evidence_line(system: SystemFinding) -> str:
-    """Bundle, level, whom it learned from and how well it ranked them, in a line."""
-    parts = (f"{system_title(system.bundle)} {system.version}", EVIDENCE_SENTENCES[system.evidence])
+def evidence_line(name: str, system: SystemFinding) -> str:
+    """System, level, whom it learned from and how well it ranked them, in a line."""
+    parts = (f"{system_title(name)} {system.version}", EVIDENCE_SENTENCES[system.evidence])
     return " · ".join(part for part in (*parts, trained_words(system), harrell_words(system)) if part)
 
 
@@ -79,15 +79,15 @@ def evidence_section(flow: Flow, findings: Findings) -> None:
 
 def _evidence(system: SystemFinding, held: bool) -> list[str]:
     lines = [
-        f"Bundle {system.bundle} {system.version}. {EVIDENCE_SENTENCES[system.evidence]}: {trained_words(system)}."
-        + (f" {harrell_words(system)}." if system.harrell_c else "")
+        f"Bundle {system.bundle} {system.version}. {EVIDENCE_SENTENCES[system.evidence]}. "
+        f"Learned from {trained_words(system)}." + (f" {harrell_words(system)}." if system.harrell_c else "")
     ]
     if system.evidence == "E0":
         lines.append(f"{SIMULATION_TRAINED}.")
     if system.in_range is not None:
         lines.append(f"This scan: {features_words(system)}.")
     if system.status == "not_computed":
-        lines.append(f"Not computed: {sentence(system.reason or 'no reason given')} ({system.code})")
+        lines.append(f"Not computed: {said(system.reason or 'no reason given')} ({system.code}).")
         return lines
     scores = {name: value for name, value in system.scores.items() if not (held and name.startswith(_PROBABILITY))}
     if scores:

@@ -38,6 +38,7 @@ def figures_table(flow: Flow, findings: Findings) -> None:
         return
     months = sorted({s.months for _, _, one in rows if not one.withheld for s in one.survival})[:_MOST_HORIZONS]
     columns = _columns(months)
+    flow.y += 4
     flow.ensure(22 + _ROW * min(len(rows), 3))
     flow.table_head(columns)
     for name, endpoint, one in rows:

@@ -13,6 +13,7 @@ from nodal.report.pdf_mip import MipStyle, arrange, draw_legend, draw_projection
 from nodal.report.pdf_sheet import ACCENT, CAUTION, CAUTION_TINT, INK, MUTED, PAPER, Document
 from nodal.report.pdf_systems import systems_section
 from nodal.report.pdf_words import Patient, amount, rule, sentence, yes_no
+from nodal.report.system_words import SHOWN_SIMULATED, shows_simulated
 
 __all__ = ["first_sheet"]
 
@@ -21,8 +22,8 @@ _LEAST_PICTURE, _MOST_PICTURE = 150.0, 318.0
 """Height of the projections, in points: never too small to find a lesion, never more than a third of the sheet."""
 _LEGEND = 26.0
 _NOTE = 7.2
-_MOST_FLAGS, _FLAG_LINES = 3, 3
-"""Doubts about the scan on the first sheet, and lines of each; all of them stand in full with the scan's quality."""
+_FLAG_LINES = 3
+"""Lines of a doubt about the scan on the first sheet; all of it stands in full with the scan's quality."""
 _COLUMN_GAP = 20.0
 _ROW = 14.4
 
@@ -100,6 +101,8 @@ def _warnings(flow: Flow, findings: Findings) -> None:
     """The marks that change how the numbers are read, in one tinted box. Two are said larger: the simulation in a
     banner, the limited field of view in the title."""
     holds = [mark for mark in marks(findings) if mark not in (VIRTUAL_TITLE, PARTIAL_TITLE)]
+    if shows_simulated(findings):
+        holds.insert(0, SHOWN_SIMULATED)
     sheet = flow.document
     partial = findings.totals.field_of_view == "partial"
     title = PARTIAL_TITLE if partial else "Metabolic tumour burden"
@@ -128,7 +131,7 @@ def _body(flow: Flow, inputs: ReportInputs, height: float) -> None:
     draw_legend(sheet, LEFT, pictures_end + 10, 6.6)
     x = LEFT + _PICTURES_WIDTH + _COLUMN_GAP
     bottom = _totals(sheet, inputs.findings, x, flow.y)
-    bottom = _quality(sheet, inputs.findings, x, bottom + 8)
+    bottom = _quality(sheet, inputs.findings, x, bottom + 8, max(pictures_end, flow.y + height) + 8)
     flow.y = max(pictures_end + 15, bottom) + 8
 
 
@@ -208,25 +211,30 @@ def _rows(sheet: Document, rows: tuple[tuple[str, str], ...], x: float, y: float
     return y
 
 
-def _quality(sheet: Document, findings: Findings, x: float, y: float) -> float:
-    """Uptake and liver in a line, then each doubt about the scan; the whole table stands on the last sheets."""
+def _quality(sheet: Document, findings: Findings, x: float, y: float, lowest: float) -> float:
+    """Uptake and liver in a line, then the doubts about the scan, as many as fit above ``lowest`` but one at least.
+
+    The whole table and every doubt in full stand on the last sheets.
+    """
     uptake = amount(findings.quality.uptake_minutes, "min", digits=0)
     text = f"Scan: uptake {uptake}, liver SUVmean {liver_words(findings)}"
     y = sheet.paragraph(x, y + _NOTE, text, _NOTE, RIGHT - x, colour=MUTED)
-    for flag in findings.quality.flags[:_MOST_FLAGS]:
-        lines = sheet.type.wrap(sentence(flag.message), _NOTE, RIGHT - x - 8)
-        shown = (
-            lines[:_FLAG_LINES]
-            if len(lines) <= _FLAG_LINES
-            else [*lines[: _FLAG_LINES - 1], f"{lines[_FLAG_LINES - 1]} …"]
-        )
-        sheet.box(x, y - 0.8 * _NOTE, 2.0, 1.3 * _NOTE * len(shown), fill=CAUTION)
-        for line in shown:
+    flags = findings.quality.flags
+    for index, flag in enumerate(flags):
+        lines = _cut(sheet.type.wrap(sentence(flag.message), _NOTE, RIGHT - x - 8))
+        height = 1.3 * _NOTE * (len(lines) + (index + 1 < len(flags)))
+        if index and y + height - _NOTE > lowest:
+            sheet.text(x + 7, y, f"{len(flags) - index} more: see Scan quality", _NOTE, colour=CAUTION)
+            y += 1.3 * _NOTE
+            break
+        sheet.box(x, y - 0.8 * _NOTE, 2.0, 1.3 * _NOTE * len(lines), fill=CAUTION)
+        for line in lines:
             sheet.text(x + 7, y, line, _NOTE, colour=CAUTION, max_width=RIGHT - x - 7)
             y += 1.3 * _NOTE
         y += 2.5
-    more = len(findings.quality.flags) - _MOST_FLAGS
-    if more > 0:
-        sheet.text(x + 7, y, f"{more} more: see Scan quality", _NOTE, colour=CAUTION)
-        y += 1.3 * _NOTE
     return y - 0.8 * _NOTE
+
+
+def _cut(lines: list[str]) -> list[str]:
+    """At most so many lines, with an ellipsis where there were more."""
+    return lines if len(lines) <= _FLAG_LINES else [*lines[: _FLAG_LINES - 1], f"{lines[_FLAG_LINES - 1]} …"]

@@ -38,9 +38,10 @@ def groups_chart(finding: NomogramFinding) -> Chart:
         )
         for index, curve in enumerate(finding.group_curves)
     )
+    names = ("This patient",) if len(finding.patient_curves) == 1 else ("At best", "At worst")
     own = tuple(
-        Series(capital(curve.name), curve.months, curve.survival, "line", colour=len(GROUP_COLOURS), emphasis=True)
-        for curve in finding.patient_curves
+        Series(name, curve.months, curve.survival, "line", colour=len(GROUP_COLOURS), emphasis=True)
+        for name, curve in zip(names, finding.patient_curves, strict=False)
     )
     rows = tuple((f"{capital(c.name)} risk", tuple(_at_risk(c, tick) for tick in ticks)) for c in finding.group_curves)
     return Chart(
@@ -73,6 +74,8 @@ def groups_note(finding: NomogramFinding, system: SystemFinding) -> str:
     cohort = f" of {system.cohorts[0]}" if system.cohorts else ""
     sizes = "; ".join(f"{c.name} risk {c.n}, {c.events} events" for c in finding.group_curves)
     own = f" This patient: {finding.group} risk." if finding.group else " This patient's group stays open."
+    if len(finding.patient_curves) > 1:
+        own = f" Heavy lines: this patient at best and at worst.{own}"
     return f"Steps: Kaplan-Meier curves of {who}{cohort}, with 95 % bands ({sizes}).{own}"
 
 

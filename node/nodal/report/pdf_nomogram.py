@@ -25,7 +25,7 @@ NAMES = 104.0
 """Width of the column of names, left of the axes."""
 READINGS = 92.0
 """Width of the columns of values and points, right of the axes."""
-TIGHT, ROOMY = 17.6, 22.0
+TIGHT, ROOMY = 15.5, 22.0
 """Distance between two axes, in points, where two drawings share a sheet and where one has it for itself."""
 ABOVE = 5.4
 """More of it where labels stand above the axis."""

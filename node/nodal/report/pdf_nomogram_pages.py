@@ -13,17 +13,17 @@ from nodal.report.pdf_nomogram import ROOMY, TIGHT, draw_nomogram, nomogram_heig
 from nodal.report.pdf_percent import survival_phrase
 from nodal.report.pdf_sheet import CAUTION, CAUTION_TINT, MUTED, TINT, Document
 from nodal.report.pdf_words import capital
-from nodal.report.system_words import NOMOGRAM_TITLES, SIMULATION_TRAINED
+from nodal.report.system_words import INTERVAL_MEANING, NOMOGRAM_TITLES, SIMULATION_TRAINED
 
 __all__ = ["nomogram_pages", "reading_words"]
 
-CHART, LARGE_CHART = 172.0, 250.0
+CHART, LARGE_CHART = 150.0, 250.0
 """Height of the chart of groups, in points: two side by side, and one alone."""
 _SENTENCE = 8.2
 _NOTE = 7.0
-_GAP = 16.0
-_HEAD, _WORDS, _CHART_NOTE = 96.0, 46.0, 36.0
-"""Room for what stands above the drawings, in the box under each, and under the charts, in points."""
+_GAP = 12.0
+_HEAD, _CHART_NOTE = 96.0, 48.0
+"""Room for what stands above the drawings, and around the charts, in points."""
 
 
 def nomogram_pages(flow: Flow, findings: Findings) -> None:
@@ -43,7 +43,7 @@ def nomogram_pages(flow: Flow, findings: Findings) -> None:
 
 def _fit(sheet: Document, shown: Mapping[str, NomogramFinding], pitch: float) -> bool:
     """Whether the drawings with their words and charts fit on one sheet."""
-    words = sum(0.0 if one.withheld else _WORDS for one in shown.values())
+    words = sum(0.0 if one.withheld else 5 + _box_height(_lines(sheet, one)) for one in shown.values())
     drawings = sum(12 + nomogram_height(sheet, one, WIDTH, pitch) + _GAP for one in shown.values())
     charts = CHART + _CHART_NOTE if any(one.group_curves and not one.withheld for one in shown.values()) else 0.0
     return _HEAD + words + drawings + charts <= BOTTOM - TOP
@@ -53,12 +53,16 @@ def _sheet(flow: Flow, name: str, shown: Mapping[str, NomogramFinding], system: 
     flow.turn()
     title = NOMOGRAM_TITLES.get(name, f"{name.replace('_', ' ')} nomogram")
     flow.heading(capital(title))
-    flow.paragraph(evidence_line(system), size=7.4, colour=MUTED)
+    flow.paragraph(evidence_line(next(iter(shown.values())).system, system), size=7.4, colour=MUTED)
     if system.evidence == "E0":
         flow.paragraph(f"{SIMULATION_TRAINED}.", size=7.8, colour=CAUTION, bold=True)
     flow.y += 8
     for one in shown.values():
         _drawing(flow, one, pitch)
+    if any(not one.withheld for one in shown.values()):
+        flow.y -= 4
+        flow.paragraph(f"In brackets: {INTERVAL_MEANING}.", size=_NOTE, colour=MUTED)
+        flow.y += 8
     drawn = [one for one in shown.values() if one.group_curves and not one.withheld]
     if drawn:
         _charts(flow, drawn, system, LARGE_CHART if len(shown) == 1 else CHART)
@@ -71,14 +75,22 @@ def _drawing(flow: Flow, finding: NomogramFinding, pitch: float) -> None:
     flow.y = bottom + (_GAP if finding.withheld else 5)
     if finding.withheld:
         return
-    lines = [line for phrases in reading_words(finding) for line in _filled(sheet, phrases)]
-    height = 7 + 1.36 * _SENTENCE * len(lines)
+    lines = _lines(sheet, finding)
+    height = _box_height(lines)
     sheet.box(LEFT, flow.y, WIDTH, height, fill=CAUTION_TINT if finding.missing else TINT)
     y = flow.y + 5 + 0.78 * _SENTENCE
     for line in lines:
         sheet.text(LEFT + 8, y, line, _SENTENCE)
         y += 1.36 * _SENTENCE
     flow.y += height + _GAP
+
+
+def _lines(sheet: Document, finding: NomogramFinding) -> list[str]:
+    return [line for phrases in reading_words(finding) for line in _filled(sheet, phrases)]
+
+
+def _box_height(lines: list[str]) -> float:
+    return 7 + 1.36 * _SENTENCE * len(lines)
 
 
 def _filled(sheet: Document, phrases: tuple[str, ...]) -> list[str]:
@@ -110,7 +122,6 @@ def reading_words(finding: NomogramFinding) -> tuple[tuple[str, ...], ...]:
     if finding.outside:
         names = listing(tuple(labels[name] for name in finding.outside))
         said.append((f"{capital(names)}: beyond the ends of the axis, outside what the model was trained on.",))
-    said.append(("In brackets: 95 % interval of the model's estimate, model uncertainty, not outcome.",))
     return tuple(said)
 
 

@@ -1,0 +1,293 @@
+"""What the haematologist reads: what is printed at which level of evidence, what is open, and that all of it fits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+from nodal.clinical.record import ClinicalRecord
+from nodal.findings import Flag
+from nodal.report.inputs import ReportInputs, Target
+from nodal.report.marks import WATERMARK
+from nodal.report.pdf import render_pdf
+from nodal.report.pdf_flow import LEFT, RIGHT
+from nodal.settings import Profile
+
+from tests.unit.report.judged import conflicts, judged, unusable
+from tests.unit.report.paper import Letter, letters
+from tests.unit.report.sample import sample_inputs, with_findings
+
+pytestmark = [pytest.mark.unit, pytest.mark.filterwarnings("ignore:The PN component length")]
+
+TARGET = Target(Profile(), "simulation_trained")
+made = cache(sample_inputs)
+OPEN = ("stage", "ldh_ratio", "ecog")
+LONG = "Wolfeschlegelsteinhausenbergerdorff-Featherstonehaugh "
+
+
+def long_name() -> ReportInputs:
+    return judged(
+        made(60, PatientName=f"{LONG * 2}^Adolphus {'Wilhelmina ' * 3}", PatientID="X" * 64, AccessionNumber="9" * 16),
+        missing=OPEN,
+    )
+
+
+def many_conflicts() -> ReportInputs:
+    inputs = judged(made(8))
+    record = replace(inputs.findings.clinical, conflicts=conflicts(12), unusable=unusable(5))
+    record = replace(record, extranodal_sites=("bone_marrow", "bone", "cns", "liver", "stomach", "bowel", "lung"))
+    flags = tuple(
+        Flag("SOME", f"{n}: a doubt about the scan that takes more than one line to say in full") for n in range(6)
+    )
+    return with_findings(inputs, clinical=record, quality=replace(inputs.findings.quality, flags=flags))
+
+
+CASES: dict[str, Callable[[], ReportInputs]] = {
+    "complete": lambda: judged(made(8)),
+    "three unknown": lambda: judged(made(8), missing=OPEN),
+    "no lesion": lambda: judged(made(0)),
+    "sixty lesions": lambda: judged(made(60)),
+    "E0 withheld": lambda: judged(made(8), "E0", withheld=True),
+    "E0 shown": lambda: judged(made(8), "E0"),
+    "virtual": lambda: judged(made(8, virtual=True), "E0"),
+    "E2": lambda: judged(made(8), "E2"),
+    "partial": lambda: judged(made(3, partial=True)),
+    "long name": long_name,
+    "many conflicts": many_conflicts,
+    "no prognosis": lambda: made(8),
+}
+
+
+@cache
+def pages_of(name: str) -> list[str]:
+    """The text of each page, one space between words, of what stands upright."""
+    return [joined([one for one in page if not one.tilted]) for page in drawn(name)]
+
+
+@cache
+def drawn(name: str) -> list[list[Letter]]:
+    return letters(render_pdf(CASES[name](), TARGET))
+
+
+def joined(page: list[Letter]) -> str:
+    """Letters with a space wherever there is a gap or a new line."""
+    text = ""
+    before = None
+    for one in page:
+        if before is not None and (
+            one.start - before.end > 0.6 or one.start < before.start or one.top < before.bottom - 3
+        ):
+            text += " "
+        text += one.text
+        before = one
+    return text
+
+
+def text_of(name: str) -> str:
+    return " ".join(pages_of(name))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_no_two_texts_overlap(name: str) -> None:
+    for number, page in enumerate(drawn(name)):
+        upright = [one for one in page if not one.tilted]
+        sides = np.array([(one.left, one.bottom, one.right, one.top) for one in upright])
+        low, high = sides[:, None, :2], sides[:, None, 2:]
+        # Boxes of ink; a quarter of a point is the curve of one letter reaching under its neighbour.
+        common = np.minimum(high, sides[None, :, 2:]) - np.maximum(low, sides[None, :, :2])
+        overlap = (common > 0.25).all(axis=2)
+        first, second = np.nonzero(np.triu(overlap, k=2))
+        found = [
+            (upright[a].text, upright[b].text, round(upright[a].left), round(upright[a].top))
+            for a, b in zip(first, second, strict=True)
+        ]
+        assert not found, (number + 1, found[:8])
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_nothing_is_cut_at_the_margins(name: str) -> None:
+    for page in drawn(name):
+        for one in page:
+            if one.tilted:
+                assert 0 <= one.left <= one.right <= 595.3
+                assert 0 <= one.bottom <= one.top <= 841.9
+                continue
+            # The numbers left of the first projection hang into the margin.
+            assert LEFT - 15 <= one.left <= one.right <= RIGHT + 1, one
+            assert 12 <= one.bottom <= one.top <= 825, one
+
+
+@pytest.mark.parametrize("name", ["complete", "three unknown", "E0 withheld", "E0 shown", "virtual", "long name"])
+def test_the_summary_is_one_sheet(name: str) -> None:
+    """Indices, models and what is open all stand on the first sheet, the nomogram on the second."""
+    first, second, *_ = pages_of(name)
+    for part in ("TMTV", "Published indices", "Prognosis models", "Suggestion"):
+        assert part in first
+    assert "Suggestion" not in second
+    assert "MTDLR nomogram" in second
+    assert "Total points" in second
+
+
+def test_the_order_of_the_sheets() -> None:
+    text = text_of("complete")
+    order = ("Published indices", "MTDLR nomogram", "Lesion Site", "Prognosis models: evidence", "Scan quality Uptake",
+             "Clinical record Field", "Not computed, and why", "Series of the study", "Provenance Node")  # fmt: skip
+    places = [text.index(part) for part in order]
+    assert places == sorted(places)
+
+
+def test_indices_with_points_group_and_published_survival_with_its_source() -> None:
+    first = pages_of("complete")[0]
+    assert "IPI 3 3 of 5 High-intermediate 5-year OS 67 %, PFS 58 % [1]" in first
+    assert "NCCN-IPI 5 5 of 8 High-intermediate 5-year OS 63 %, PFS 54 % [1]" in first
+    assert "2-year CNS relapse 3.4 % [2]" in first
+    assert "[1] Ruppert, Blood 2020;135:2041" in first
+    assert "Linear predictor only: its baseline survival is not published" in first
+
+
+def test_missing_factors_open_a_range_and_are_asked_for() -> None:
+    first = pages_of("three unknown")[0]
+    assert re.search(r"IPI 1 2 3 4 1 to 4 of 5 Low, low-intermediate, high-intermediate or high", first)
+    assert "Not known LDH, ECOG performance status and Ann Arbor stage; this leaves open: IPI, R-IPI, NCCN-IPI" in first
+    assert "5-year OS" not in first
+    assert "Group open" in first
+
+
+def test_a_disagreement_a_suggestion_and_a_conflict_stand_on_the_first_sheet() -> None:
+    first = pages_of("many conflicts")[0]
+    assert "LAMP puts this patient into the low-risk group for PFS, DeepMTS into the high-risk group." in first
+    assert "Suggested Ann Arbor stage, to be confirmed: IV." in first
+    assert "Ann Arbor stage: III (FHIR server, 2024-06-05) used; IV (file with the study, 2024-05-10)" in first
+    assert "10 more conflicts: see Clinical record" in first
+    assert "5 statements that could not be used" in first
+    assert "a doubt about the scan" in first
+    assert "4 more: see Scan quality" in first
+
+
+def test_the_record_has_value_unit_source_and_date_and_every_conflict() -> None:
+    text = text_of("many conflicts")
+    assert "LDH 1.84 times the upper limit of normal HL7 message 2024-06-09 442 U/L, upper limit 240 U/L" in text
+    assert "bone marrow, bone, cns, liver, stomach, bowel, lung" in text
+    assert len(re.findall(r"Conflict [A-Z]", text)) == 12 + 2
+    assert len(re.findall(r"Not usable LDH", text)) == 5
+
+
+def test_what_is_not_known_stands_in_the_record_too() -> None:
+    text = text_of("three unknown")
+    assert text.count("not known –") == 3
+
+
+def withheld_words() -> list[str]:
+    """Every figure and word that the evidence level holds back, as the report would print it."""
+    findings = judged(made(8), "E0").findings
+    found: list[str] = []
+    for system in findings.systems.values():
+        for one in system.endpoint.values():
+            for survival in one.survival:
+                assert survival.probability is not None
+                found.append(f"{100 * survival.probability:.0f} %")
+                found.append(f"{100 * survival.ci[0]:.0f}–{100 * survival.ci[1]:.0f} %")
+            found += [f"{group.capitalize()} risk" for group in one.groups]
+    found += ["0.2718", "At risk", "This patient", "low-risk group"]
+    found += [f"{nomogram.total_points:.0f} points" for nomogram in findings.nomograms["mtdlr"].values()]
+    return found
+
+
+def test_nothing_withheld_is_anywhere_in_the_text() -> None:
+    held, shown = text_of("E0 withheld"), text_of("E0 shown")
+    # Published rates and the chance that a rejected region is a lesion are percentages too.
+    published = set(re.findall(r"(?:OS|PFS|relapse) [\d.]+ %", held))
+    rest = held
+    for rate in published:
+        rest = rest.replace(rate, "")
+    for word in withheld_words():
+        assert word in shown, word
+        assert word not in rest, word
+
+
+def test_a_withheld_system_gives_score_rank_and_attention() -> None:
+    text = text_of("E0 withheld")
+    assert "Score 0.42 Percentile 83 among virtual patients" in text
+    assert "No clinical baseline" in text
+    assert "LAMP weight, %" in text
+    assert "LAMP: simulation-trained, not for clinical use" in text
+    assert "not shown at this evidence level" in text
+
+
+def test_a_disagreement_that_names_a_withheld_system_is_not_printed() -> None:
+    inputs = judged(
+        made(2), "E0", withheld=True, disagreements=("DeepMTS puts this patient into the high-risk group.",)
+    )
+    text = " ".join(joined(page) for page in letters(render_pdf(inputs, TARGET)))
+    assert "puts this patient" not in text
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_watermark_crosses_each_sheet_only_where_simulation_is_shown_of_a_person(name: str) -> None:
+    for page in drawn(name):
+        across = "".join(one.text for one in page if one.tilted)
+        assert across == (WATERMARK.replace(" ", "") if name == "E0 shown" else "")
+
+
+@pytest.mark.parametrize("name", ["E0 withheld", "E0 shown", "virtual"])
+def test_simulation_trained_stands_beside_every_figure_of_such_a_system(name: str) -> None:
+    first, *others = pages_of(name)
+    assert first.count("Simulation-trained, not for clinical use") == 2
+    for page in others:
+        if any(part in page for part in ("MTDLR nomogram", "weight, %", "evidence and limits")):
+            assert "imulation-trained, not for clinical use" in page
+
+
+def test_the_setting_is_said_on_the_first_sheet() -> None:
+    assert "shown by setting" in pages_of("E0 shown")[0]
+    assert "shown by setting" not in text_of("virtual")
+
+
+def test_a_virtual_patient_is_said_on_every_sheet_and_everything_is_printed() -> None:
+    pages = pages_of("virtual")
+    assert all("irtual patient: simulated images" in page for page in pages)
+    assert "VIRTUAL PATIENT" in pages[0]
+    assert "High risk 65 % at 3 years" in pages[0]
+
+
+@pytest.mark.parametrize(("name", "level", "cohorts"), [
+    ("complete", "E1: trained on the site's cohort, internally validated", "St Elsewhere 2012-2020"),
+    ("E2", "E2: trained on the site's cohort, internally and externally validated", "St Elsewhere 2012-2020, North"),
+])  # fmt: skip
+def test_evidence_names_level_cohorts_events_and_concordance(name: str, level: str, cohorts: str) -> None:
+    text = text_of(name)
+    assert level in text
+    assert f"patients: {cohorts}, n = 258, 93 events" in text
+    assert "C-index PFS 0.74 (0.69–0.79), OS 0.76 (0.69–0.82)" in text
+    assert "model uncertainty, not outcome" in pages_of(name)[0]
+    assert "(OUT_OF_DISTRIBUTION)" in text
+
+
+def test_every_figure_of_every_system_is_in_the_table() -> None:
+    text = text_of("complete")
+    assert "DeepMTS PFS 0.42 83 High 85 % (76–90 %) 65 % (48–77 %) 54 % (35–69 %)" in text
+    assert "LAMP PFS −0.11 58 Low" in text
+
+
+def test_groups_say_who_they_are() -> None:
+    text = text_of("complete")
+    assert "Kaplan-Meier curves of patients of St Elsewhere 2012-2020" in text
+    assert "low risk 171, 31 events; high risk 87, 62 events" in text
+    assert re.search(r"At risk Low risk 171 139", text)
+
+
+def test_a_study_without_record_or_systems_has_neither_section() -> None:
+    text = text_of("no prognosis")
+    assert "Published indices" not in text
+    assert "Prognosis models" not in text
+    assert "Age 66 years image header" in text
+
+
+def test_an_empty_record_is_shown_as_unknown() -> None:
+    inputs = with_findings(made(1), clinical=ClinicalRecord())
+    text = " ".join(joined(page) for page in letters(render_pdf(inputs, TARGET)))
+    assert text.count("not known –") == 9
