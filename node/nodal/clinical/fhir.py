@@ -86,7 +86,7 @@ def read_bundle(bundle: Mapping[str, object], received: str, issuers: Mapping[st
             patient = entry.kind == "Patient"
             key = identified(entry.resource, issuers or {}) if patient else patients.key_of_subject(entry)
         except NotUsable as reason:
-            unattributed.append(f"a {entry.kind} is left out: {reason}")
+            unattributed.append(f"{entry.kind} left out: {reason}")
             continue
         if key is not None:
             about.setdefault(key, []).append(entry)

@@ -55,6 +55,7 @@ _SYSTEM_BY_NAME: Mapping[str, str] = {
     "I10C": ICD_10,
     "ICD10": ICD_10,
     "ICDO3": ICD_O_3,
+    "2.16.840.1.113883.6.43.1": ICD_O_3,
     "ICD-O-3": ICD_O_3,
     "HL70136": V2_YES_NO,
 }

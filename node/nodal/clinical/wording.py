@@ -203,7 +203,7 @@ _SITES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(rf"\b(?:{words})\b", _I), site)
     for words, site in (
         (r"bone[ -]marrow|marrow|BM", "bone_marrow"),
-        (r"bones?|skeleton|skeletal|vertebra[el]?|ribs?|femur|pelvic bone", "bone"),
+        (r"bones?|skeleton|vertebra[el]?|ribs?|femur|pelvic bone", "bone"),
         (r"cns|central nervous system|brain|mening(es|eal)|spinal cord|leptomening\w+", "cns"),
         (r"liver|hepatic", "liver"),
         (r"stomach|gastric", "stomach"),
