@@ -11,16 +11,12 @@ statistics.json, evidence.json, docs/README.md
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
 import shutil
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from lymphoma.errors import BundleRefused
 from lymphoma.prognosis.model import Endpoint, PrognosticModel
@@ -31,11 +27,28 @@ from lymphoma.prognosis.store import (
     out_of_fold_from_json,
     out_of_fold_to_json,
 )
+from lymphoma.training.bundle_files import (
+    CARD,
+    EVIDENCE,
+    METADATA,
+    NEEDED,
+    OUT_OF_FOLD,
+    STATISTICS,
+    SURVIVAL,
+    TRAIN,
+    bundle_digest,
+    check_files,
+    listed_files,
+    parse,
+    read_metadata,
+    survival_name,
+    write_json,
+)
 from lymphoma.training.card import write_card
 from lymphoma.training.config import TrainConfig, read_config, write_config
 from lymphoma.training.evidence import Evidence, calibration_digest
 from lymphoma.training.files import file_sha256, write_whole
-from lymphoma.training.metadata import LAYOUT, Description, FileDigest, Metadata, describe
+from lymphoma.training.metadata import Description, FileDigest, Metadata, describe
 from lymphoma.training.statistics import RangeStatistics
 from lymphoma.training.weights import (
     SHIPPED_BYTES,
@@ -49,22 +62,9 @@ from lymphoma.training.weights import (
 
 __all__ = ["Bundle", "Survival", "export_bundle", "load_bundle", "write_evidence"]
 
-METADATA = "configs/metadata.json"
-TRAIN = "configs/train.yaml"
-STATISTICS = "statistics.json"
-EVIDENCE = "evidence.json"
-CARD = "docs/README.md"
-OUT_OF_FOLD = "survival/out_of_fold.json"
-_NEEDED = (STATISTICS, EVIDENCE)
 _ENDPOINTS: tuple[Endpoint, ...] = ("pfs", "os")
-_SURVIVAL = re.compile(r"survival/[a-z0-9][a-z0-9_]*\.json")
-_WEIGHTS = re.compile(r"models/[A-Za-z0-9][A-Za-z0-9_.-]*\.safetensors")
-_PICKLES = {".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".npy", ".npz", ".joblib", ".ts"}
-
-_METADATA = TypeAdapter(Metadata)
 _STATISTICS = TypeAdapter(RangeStatistics)
 _EVIDENCE = TypeAdapter(Evidence)
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,11 +85,11 @@ class Survival:
         Raises:
             ValueError: two models of one endpoint, or a word that is taken or is no plain word.
         """
-        texts = [(_survival_name(model.endpoint), model_to_json(model)) for model in self.models]
+        texts = [(survival_name(model.endpoint), model_to_json(model)) for model in self.models]
         if self.out_of_fold is not None:
             texts.append((OUT_OF_FOLD, out_of_fold_to_json(self.out_of_fold)))
-        texts += [(_survival_name(word), text) for word, text in self.further.items()]
-        if len(dict(texts)) != len(texts) or not all(_SURVIVAL.fullmatch(name) for name, _ in texts):
+        texts += [(survival_name(word), text) for word, text in self.further.items()]
+        if len(dict(texts)) != len(texts) or not all(SURVIVAL.fullmatch(name) for name, _ in texts):
             raise ValueError("each file of a bundle has a plain name of its own")
         return dict(texts)
 
@@ -111,7 +111,7 @@ class Bundle:
     @property
     def digest(self) -> str:
         """SHA-256 over the digests of all files but the evidence, which may grow without it."""
-        return _digest(self.metadata)
+        return bundle_digest(self.metadata)
 
     @property
     def networks(self) -> tuple[str, ...]:
@@ -140,7 +140,7 @@ class Bundle:
             return None
         model = model_from_json(text)
         if model.endpoint != endpoint or model.recalibration is not None:
-            raise BundleRefused("BUNDLE_UNREADABLE", f"{_survival_name(endpoint)} holds another model than it says")
+            raise BundleRefused("BUNDLE_UNREADABLE", f"{survival_name(endpoint)} holds another model than it says")
         corrections = [one.correction for one in self.evidence.recalibrations if one.endpoint == endpoint]
         return model.recalibrated(corrections[-1]) if corrections else model
 
@@ -159,7 +159,7 @@ class Bundle:
         Raises:
             BundleRefused: as :meth:`weights`.
         """
-        name = _survival_name(word)
+        name = survival_name(word)
         listed = {entry.file: entry.sha256 for entry in self.metadata.nodal.files}
         if name not in listed:
             return None
@@ -207,7 +207,7 @@ def export_bundle(
         weights += write_weights(part, "models", name, halved(tensors) if half else tensors, limit_bytes)
     names = _write_files(part, config, statistics, evidence, holds)
     metadata = describe(said, weights, tuple(FileDigest(name, file_sha256(part / name)) for name in names))
-    _write_json(part / METADATA, asdict(metadata))
+    write_json(part / METADATA, asdict(metadata))
     write_card(part / CARD, said, metadata, config, statistics, evidence, holds.models)
     part.rename(folder)
     return Bundle(folder, metadata, config, statistics, evidence)
@@ -219,14 +219,14 @@ def _write_files(
     """Writes all that is verified beside the weights; the names."""
     if config is not None:
         write_config(config, part / TRAIN)
-    _write_json(part / STATISTICS, _STATISTICS.dump_python(statistics, mode="json"))
-    _write_json(part / EVIDENCE, _EVIDENCE.dump_python(evidence, mode="json"))
+    write_json(part / STATISTICS, _STATISTICS.dump_python(statistics, mode="json"))
+    write_json(part / EVIDENCE, _EVIDENCE.dump_python(evidence, mode="json"))
     files = holds.files()
     if files:
         (part / "survival").mkdir()
     for name, text in files.items():
         write_whole(part / name, text.encode())
-    return (*([TRAIN] if config is not None else []), *_NEEDED, *files)
+    return (*([TRAIN] if config is not None else []), *NEEDED, *files)
 
 
 def load_bundle(folder: Path, systems: Collection[str], *, for_acceptance: bool = False) -> Bundle:
@@ -239,17 +239,17 @@ def load_bundle(folder: Path, systems: Collection[str], *, for_acceptance: bool 
     Raises:
         BundleRefused: with the code of the fault, see :mod:`lymphoma.errors`.
     """
-    metadata = _read_metadata(folder)
+    metadata = read_metadata(folder)
     if metadata.nodal.system not in systems:
         raise BundleRefused("BUNDLE_SYSTEM_UNKNOWN", f"{metadata.nodal.system} is none of {', '.join(sorted(systems))}")
-    _check_files(folder, metadata)
-    for name, sha256 in _listed(metadata):
+    check_files(folder, metadata)
+    for name, sha256 in listed_files(metadata):
         verify(folder, name, sha256)
-    evidence = _parse(_EVIDENCE, folder, EVIDENCE)
+    evidence = parse(_EVIDENCE, folder, EVIDENCE)
     _check_level(metadata, evidence, for_acceptance)
     has_config = any(entry.file == TRAIN for entry in metadata.nodal.files)
     config = read_config(folder / TRAIN) if has_config else None
-    bundle = Bundle(folder, metadata, config, _parse(_STATISTICS, folder, STATISTICS), evidence)
+    bundle = Bundle(folder, metadata, config, parse(_STATISTICS, folder, STATISTICS), evidence)
     for endpoint in _ENDPOINTS:
         bundle.survival(endpoint)  # refused now, not when the first patient comes
     bundle.out_of_fold()
@@ -258,59 +258,14 @@ def load_bundle(folder: Path, systems: Collection[str], *, for_acceptance: bool 
 
 def write_evidence(bundle: Bundle, evidence: Evidence) -> Bundle:
     """Replaces the evidence of a bundle (calibration, acceptance) and its digest; weights stay as they are."""
-    _write_json(bundle.folder / EVIDENCE, _EVIDENCE.dump_python(evidence, mode="json"))
+    write_json(bundle.folder / EVIDENCE, _EVIDENCE.dump_python(evidence, mode="json"))
     files = tuple(
         FileDigest(entry.file, file_sha256(bundle.folder / EVIDENCE)) if entry.file == EVIDENCE else entry
         for entry in bundle.metadata.nodal.files
     )
     metadata = replace(bundle.metadata, nodal=replace(bundle.metadata.nodal, files=files))
-    _write_json(bundle.folder / METADATA, asdict(metadata))
+    write_json(bundle.folder / METADATA, asdict(metadata))
     return replace(bundle, metadata=metadata, evidence=evidence)
-
-
-def _read_metadata(folder: Path) -> Metadata:
-    """The layout is looked at first: a newer one may have other fields altogether."""
-    content = _read_json(folder, METADATA)
-    own = content.get("nodal") if isinstance(content, dict) else None
-    layout = own.get("layout") if isinstance(own, dict) else None
-    if not isinstance(layout, int):
-        raise BundleRefused("BUNDLE_UNREADABLE", f"{METADATA} says no layout: not a bundle of this project")
-    if layout > LAYOUT:
-        raise BundleRefused("BUNDLE_NEWER_LAYOUT", f"the bundle has layout {layout}, this version reads {LAYOUT}")
-    return _parse(_METADATA, folder, METADATA)
-
-
-def _check_files(folder: Path, metadata: Metadata) -> None:
-    """Nothing but what is listed, under plain names, and nothing that is executed when it is read."""
-    listed = {entry.file for entry in metadata.nodal.weights}
-    for name in listed:
-        if not _WEIGHTS.fullmatch(name):
-            raise BundleRefused("BUNDLE_PICKLE", f"{name} is not a safetensors file in models/")
-    _check_listed(metadata)
-    kept = listed | {entry.file for entry in metadata.nodal.files}
-    for file in sorted(folder.rglob("*")):
-        name = file.relative_to(folder).as_posix()
-        if file.is_symlink():
-            raise BundleRefused("BUNDLE_FILE_UNLISTED", f"{name} is a link")
-        if file.suffix.lower() in _PICKLES:
-            raise BundleRefused("BUNDLE_PICKLE", f"{name} could run code when it is read")
-        if name.startswith(("models/", "survival/")) and name not in kept:
-            raise BundleRefused("BUNDLE_FILE_UNLISTED", f"{name} is not listed in {METADATA}")
-
-
-def _check_listed(metadata: Metadata) -> None:
-    """What must be listed is, once, and nothing else but models of survival."""
-    names = [entry.file for entry in metadata.nodal.files]
-    needed = {*_NEEDED, *([TRAIN] if metadata.nodal.weights else [])}
-    strange = [name for name in names if name not in {*needed, TRAIN} and not _SURVIVAL.fullmatch(name)]
-    if needed - set(names):
-        raise BundleRefused("BUNDLE_UNREADABLE", f"{METADATA} does not list {', '.join(sorted(needed - set(names)))}")
-    if strange or len(set(names)) != len(names):
-        raise BundleRefused("BUNDLE_UNREADABLE", f"{METADATA} lists a file twice, or one that no bundle has")
-
-
-def _survival_name(word: str) -> str:
-    return f"survival/{word}.json"
 
 
 def _check_level(metadata: Metadata, evidence: Evidence, for_acceptance: bool) -> None:
@@ -323,38 +278,6 @@ def _check_level(metadata: Metadata, evidence: Evidence, for_acceptance: bool) -
         passed = False
     else:
         accepted = (acceptance.bundle_digest, acceptance.calibration_digest)
-        passed = accepted == (_digest(metadata), calibration_digest(evidence.recalibrations))
+        passed = accepted == (bundle_digest(metadata), calibration_digest(evidence.recalibrations))
     if not passed and not for_acceptance:
         raise BundleRefused("BUNDLE_NOT_ACCEPTED", f"level {evidence.level} needs a passed acceptance of these weights")
-
-
-def _digest(metadata: Metadata) -> str:
-    kept = sorted((name, sha256) for name, sha256 in _listed(metadata) if name != EVIDENCE)
-    return hashlib.sha256(json.dumps(kept).encode()).hexdigest()
-
-
-def _listed(metadata: Metadata) -> list[tuple[str, str]]:
-    """Every file that is verified, with its digest."""
-    own = metadata.nodal
-    return [(entry.file, entry.sha256) for entry in own.weights] + [(entry.file, entry.sha256) for entry in own.files]
-
-
-def _parse(adapter: TypeAdapter[T], folder: Path, name: str) -> T:
-    try:
-        return adapter.validate_python(_read_json(folder, name))
-    except ValidationError as error:
-        keys = ", ".join(".".join(map(str, fault["loc"])) for fault in error.errors()[:5])
-        raise BundleRefused("BUNDLE_UNREADABLE", f"{name} has other fields than expected: {keys}") from error
-
-
-def _read_json(folder: Path, name: str) -> object:
-    try:
-        return json.loads((folder / name).read_bytes())
-    except FileNotFoundError as error:
-        raise BundleRefused("BUNDLE_FILE_MISSING", f"{name} is not there") from error
-    except (OSError, ValueError) as error:
-        raise BundleRefused("BUNDLE_UNREADABLE", f"{name} is no JSON file") from error
-
-
-def _write_json(file: Path, content: object) -> None:
-    write_whole(file, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
