@@ -114,7 +114,7 @@ _ALL = (
     ),
     _logarithm(
         "ldh_ratio",
-        "LDH over the upper limit of normal",
+        "LDH / upper limit of normal",
         "",
         LEAST_LDH_RATIO,
         lambda patient: patient.clinical.ldh_ratio,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -88,12 +88,14 @@ def export_site(
     name: str,
     generator: str | None = None,
     keep_out_of_fold: bool = True,
+    limits: Sequence[str] = (),
 ) -> Bundle:
     """Writes the bundle: level E0 for virtual patients, else E1, which loads only after an acceptance run.
 
     Args:
         name: of the bundle. generator: of virtual patients. keep_out_of_fold: predictions of the training patients go
             along, so that the bundle can be judged and combined on the same cohort.
+        limits: further sentences for the card, such as how the measures were taken.
 
     Raises:
         BundleRefused: ``BUNDLE_EXISTS``.
@@ -110,6 +112,7 @@ def export_site(
     )
     holds = Survival(tuple(one.model for one in fit.endpoints), predictions if keep_out_of_fold else None)
     said = _description(fit, patients, digest, name, generator)
+    said = replace(said, limits=(*said.limits, *limits))
     return export_bundle(folder, said, {}, None, fit.statistics, _evidence(fit, patients, digest), survival=holds)
 
 

@@ -120,12 +120,7 @@ def _interval(found: tuple[float, float, float]) -> str:
 
 
 def _words(result: TrainingResult) -> list[str]:
-    origins = result.origins
-    lines = [
-        f"measures: {origins.table} from measures.csv, {origins.reference} inside a contour, "
-        f"{origins.segmented} segmented here{f' ({origins.method})' if origins.method else ''}; "
-        f"{origins.without_outcome} without an outcome, {origins.unusable} unusable, {origins.unmeasured} not measured"
-    ]
+    lines = [result.origins.sentence]
     lines += [
         f"{one.endpoint.upper()}: too few events for {', '.join(one.dropped)}"
         for one in result.endpoints

@@ -53,6 +53,16 @@ class Origins:
     unusable: int = 0
     unmeasured: int = 0
 
+    @property
+    def sentence(self) -> str:
+        """For a card or a table."""
+        method = f" ({self.method})" if self.method else ""
+        return (
+            f"Measures of {self.table} patients from {MEASURES_NAME}, of {self.reference} inside a contour, of "
+            f"{self.segmented} segmented here{method}; rows not used: {self.without_outcome} without an outcome, "
+            f"{self.unusable} unusable; images of {self.unmeasured} could not be measured."
+        )
+
 
 @dataclass(frozen=True)
 class _Patient:

@@ -124,6 +124,7 @@ def train(training: Training, settings: Settings | None = None, progress: Progre
         name=training.name or f"{training.system}, {patients.cohort}",
         generator=note or "not told",
         keep_out_of_fold=training.keep_out_of_fold,
+        limits=(origins.sentence,),
     )
     return _result(bundle, fit, origins)
 
