@@ -21,7 +21,16 @@ from nodal.clinical.stored import from_plain, to_plain
 from nodal.jobs.model import Stage
 from nodal.jobs.workspace import Workspace
 
-__all__ = ["ClinicalView", "freeze", "frozen", "known_now", "record_of_study", "stage_to_rerun", "view_of"]
+__all__ = [
+    "ClinicalView",
+    "freeze",
+    "frozen",
+    "known_later",
+    "known_now",
+    "record_of_study",
+    "stage_to_rerun",
+    "view_of",
+]
 
 FROZEN = "clinical.json"
 _OF_THE_REGISTRY: tuple[Source, ...] = ("api", "fhir", "hl7")
@@ -70,6 +79,15 @@ def known_now(stored: PatientStatements, source: Path, earlier: Sequence[Workspa
     beside = beside_or_note(source)
     if beside is None:
         beside = next((_of_file(known) for known in map(frozen, earlier) if known is not None), PatientStatements(""))
+    return _joined(stored, beside)
+
+
+def known_later(workspace: Workspace, stored: PatientStatements) -> PatientStatements:
+    """What a job would begin with if it began now: what the registry says, and the file beside the study said."""
+    return _joined(stored, _of_file(frozen(workspace) or PatientStatements("")))
+
+
+def _joined(stored: PatientStatements, beside: PatientStatements) -> PatientStatements:
     return replace(
         stored,
         statements=(*stored.statements, *beside.statements),
@@ -95,17 +113,15 @@ def record_of_study(known: PatientStatements, header: Dataset) -> ClinicalRecord
     )
 
 
-def stage_to_rerun(workspace: Workspace, stored: PatientStatements, study_date: str | None) -> Stage | None:
-    """Where a job must begin again for what the registry now says; None where its record stays as it is.
+def stage_to_rerun(workspace: Workspace, known: PatientStatements, study_date: str | None) -> Stage | None:
+    """Where a job must begin again for what is known now; None where its record stays as it is.
 
     The time point takes part in the selection; everything else is first read by the prognosis. When a statement was
     entered is no change.
     """
-    known = frozen(workspace) or PatientStatements("")
-    beside = _of_file(known)
-    now = (*stored.statements, *beside.statements), (*stored.unusable, *beside.unusable)
-    before = record_of(known.statements, known.unusable, study_date=study_date)
-    after = record_of(*now, study_date=study_date)
+    then = frozen(workspace) or PatientStatements("")
+    before = record_of(then.statements, then.unusable, study_date=study_date)
+    after = record_of(known.statements, known.unusable, study_date=study_date)
     if _without_entry(before) == _without_entry(after):
         return None
     return Stage.PROGNOSIS if before.timepoint == after.timepoint else Stage.SELECT

@@ -6,7 +6,7 @@ import shutil
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import structlog
@@ -16,14 +16,13 @@ from nodal.audit import Trail
 from nodal.clinical.record import Source
 from nodal.clinical.statements import PatientStatements
 from nodal.errors import Code, Failed, WrongUsage
-from nodal.jobs.arrivals import job_id_of
-from nodal.jobs.clinical import ClinicalView, stage_to_rerun, view_of
+from nodal.jobs.clinical import ClinicalView, known_later, stage_to_rerun, view_of
 from nodal.jobs.engine import ClientDispatcher
-from nodal.jobs.model import IntakeView, JobRequest, JobState, JobView, Stage, StudySource
+from nodal.jobs.model import IntakeView, JobState, JobView, Stage, StudySource
 from nodal.jobs.registry import Registry
+from nodal.jobs.revisions import Revisions
 from nodal.jobs.tables import now
 from nodal.jobs.tasks import Dispatcher, Task, delivery_task, intake_task, stage_task
-from nodal.jobs.workspace import Workspace
 from nodal.settings import Settings
 
 __all__ = ["Health", "NodeService"]
@@ -78,6 +77,7 @@ class NodeService:
         self._registry = registry
         self._trail = trail
         self._dispatcher = dispatcher
+        self._revisions = Revisions(settings.state_dir, registry, trail, dispatcher)
         self._parts = parts or {}
         self._storing = threading.Lock()  # one record at a time: the second compares with what the first has begun
 
@@ -165,7 +165,7 @@ class NodeService:
 
     def rerun(self, job_id: str, from_stage: Stage) -> JobView:
         """A new revision that begins at a stage; what earlier stages left is taken over."""
-        return self._revise(self.job(job_id), "rerun", from_stage)
+        return self._revisions.revise(self.job(job_id), "rerun", from_stage)
 
     # records
 
@@ -220,14 +220,16 @@ class NodeService:
     def _take_in(self, job_id: str, patient_key: str) -> JobView | None:
         """A new revision of one job where its record changes; None where it stays, or the job cannot be run again."""
         view, memory = self.job(job_id), self._registry.memory
-        if view.state not in REVISABLE:
-            return None
         scan = memory.study_date(patient_key, view.study_instance_uid)
-        stage = stage_to_rerun(self._workspace(job_id), memory.clinical(patient_key), scan)
-        if stage is None:
+        workspace = self._revisions.workspace(job_id)
+        known = known_later(workspace, memory.clinical(patient_key))
+        stage = stage_to_rerun(workspace, known, scan)
+        # a refusal by the time point falls with it; any other stands, whatever the record says
+        freed = (view.state, view.code, stage) == ("refused", Code.NOT_BASELINE, Stage.SELECT)
+        if stage is None or not (freed or view.state in REVISABLE):
             return None
         try:
-            return self._revise(view, "clinical", stage)
+            return self._revisions.revise(view, "clinical", stage, known)
         except Failed as error:  # an old job, whose folder is gone, shall not keep the record from being stored
             record = self._trail.record
             record("clinical_rerun_impossible", outcome="failed", job_id=job_id, code=error.code)
@@ -269,62 +271,6 @@ class NodeService:
         round_ = self._registry.jobs.standing(job_id).round
         for destination in dict.fromkeys(entry.target for entry in self._registry.deliveries.undelivered(job_id)):
             self._dispatcher.start_task(delivery_task(job_id, round_, destination))
-
-    def _revise(self, view: JobView, cause: str, from_stage: Stage) -> JobView:
-        if from_stage is Stage.DELIVER:
-            raise WrongUsage("deliver makes no new revision; retry sends again what did not arrive")
-        if view.state == "superseded":
-            raise Failed(Code.JOB_STATE, "rerun is not possible: the job is superseded; take the one that replaced it")
-        jobs, older = self._registry.jobs, self._workspace(view.job_id)
-        if not older.path("request.json").exists():
-            raise Failed(Code.SOURCE_GONE, "the folder of this job is gone; send the study again")
-        request = older.request()
-        revision = jobs.next_revision(request.digest)
-        request = replace(
-            request,
-            job_id=job_id_of(request.digest, revision),
-            revision=revision,
-            cause=cause,
-            predecessor=view.job_id,
-            from_stage=from_stage,
-        )
-        self._take_over(older, request)
-        if not jobs.add(request, jobs.patient_key(view.job_id), view.orthanc_id):
-            raise Failed(Code.JOB_STATE, "another re-run of this study began at this very moment")
-        self._trail.record(
-            "job_revised",
-            job_id=request.job_id,
-            study_instance_uid=request.study_instance_uid,
-            predecessor=view.job_id,
-            cause=cause,
-            from_stage=from_stage,
-        )
-        self._dispatcher.start_task(stage_task("prepare", request.job_id, 0))
-        log.info("job revised", job_id=request.job_id, cause=cause, from_stage=str(from_stage))
-        return self.job(request.job_id)
-
-    def _take_over(self, older: Workspace, request: JobRequest) -> None:
-        """A new folder with hard links to what the stages before ``from_stage`` left, where all of it is there."""
-        part, target = self._workspace(f".{request.job_id}"), self._workspace(request.job_id)
-        for folder in (part.root, target.root):
-            shutil.rmtree(folder, ignore_errors=True)
-        part.root.mkdir(parents=True)
-        part.save_request(request)
-        self._registry.jobs.forget_stages(request.job_id)
-        left = self._registry.jobs.stage_files(older.root.name)
-        seconds = self.job(older.root.name).stage_seconds
-        for stage in list(Stage)[: list(Stage).index(request.from_stage)]:
-            files = left.get(stage, ())
-            if not files or not all(older.path(name).exists() for name in files):
-                continue
-            for name in files:
-                part.path(name).parent.mkdir(parents=True, exist_ok=True)
-                part.path(name).hardlink_to(older.path(name))
-            self._registry.jobs.end_stage(request.job_id, stage, seconds[stage], files)
-        part.root.rename(target.root)
-
-    def _workspace(self, name: str) -> Workspace:
-        return Workspace(self._settings.state_dir / "jobs" / name)
 
 
 class _LateClient:

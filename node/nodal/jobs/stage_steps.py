@@ -47,7 +47,8 @@ class StageSteps:
         try:
             if not workspace.source.is_dir():
                 self._bring_back(workspace)
-            if round_ > 0 or workspace.request().revision > 0:
+            # what was said between the intake and the job's entry still counts for a job that has done nothing
+            if round_ > 0 or workspace.request().revision > 0 or not standing.finished:
                 self._context.pipeline.prepare(workspace, self._jobs.patient_key(job_id))
         except NodalError as error:
             return self._stop(job_id, round_, error, Stage.SELECT)

@@ -10,7 +10,7 @@ import pytest
 from nodal.audit import Trail
 from nodal.clinical.record import Statement, Unusable, Value
 from nodal.clinical.statements import PatientStatements
-from nodal.errors import Refused, WrongUsage
+from nodal.errors import Code, Refused, WrongUsage
 from nodal.findings import Findings, from_json
 from nodal.jobs.arrivals import ArrivalSteps
 from nodal.jobs.clinical import frozen
@@ -119,7 +119,9 @@ class TestRevisions:
         desk.compute(first.job_id)
         assert desk.tell(job, stated("stage", 3, entered_at="20300301")) == []
         assert desk.tell(job, stated("stage", 3, source="hl7")) == []
-        assert desk.tell(job, stated("weight_kg", 70.0)) != []
+        (second,) = desk.tell(job, stated("weight_kg", 70.0))
+        assert desk.tell(job, stated("weight_kg", 70.0)) == []  # although the second has not begun yet
+        assert second.predecessor == first.job_id
 
     def test_it_is_compared_with_what_the_job_began_with(self, desk: Desk, job: str) -> None:
         (first,) = desk.tell(job, stated("stage", 3))
@@ -139,6 +141,28 @@ class TestRevisions:
         desk.compute(second.job_id)
         (third,) = desk.service.put_clinical(PatientStatements(desk.key(job)), "api")
         assert desk.workspace(third.job_id).request().from_stage is Stage.SELECT
+
+    def test_what_is_said_while_a_study_enters_is_not_lost(self, desk: Desk, tmp_path: Path) -> None:
+        job_id = desk.enter(fake_study(tmp_path / "study"))
+        desk.registry.memory.put_clinical(PatientStatements(desk.key(job_id), (stated("stage", 3),)))
+        desk.compute(job_id)
+        known = frozen(desk.workspace(job_id))
+        assert known is not None
+        assert [one.field for one in known.statements] == ["stage"]
+
+    def test_a_job_that_its_time_point_refused_comes_back_with_it(self, desk: Desk, job: str) -> None:
+        (wrong,) = desk.tell(job, stated("timepoint", "interim", "api"))
+        refusal = {"out_of": ("queued",), "code": Code.NOT_BASELINE}
+        assert desk.registry.jobs.move(wrong.job_id, "refused", **refusal)  # type: ignore[arg-type]
+        assert desk.tell(job, stated("stage", 3)) == []
+        (right,) = desk.tell(job, stated("timepoint", "baseline", "api", entered_at="20300102"))
+        assert right.predecessor == wrong.job_id
+
+    def test_a_job_refused_for_its_images_stays_refused(self, desk: Desk, job: str) -> None:
+        (wrong,) = desk.tell(job, stated("stage", 3))
+        refusal = {"out_of": ("queued",), "code": Code.SUV_MISSING_WEIGHT}
+        assert desk.registry.jobs.move(wrong.job_id, "refused", **refusal)  # type: ignore[arg-type]
+        assert desk.tell(job, stated("timepoint", "baseline", "api")) == []
 
     def test_a_conflict_and_what_is_unusable_are_changes(self, desk: Desk, job: str) -> None:
         (first,) = desk.tell(job, stated("stage", 3))
