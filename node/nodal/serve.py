@@ -20,8 +20,10 @@ from fastapi import FastAPI
 
 from nodal.api.app import create_app
 from nodal.audit import Trail
+from nodal.clinical.statements import PatientStatements
 from nodal.errors import Code, Failed
 from nodal.intake.listener import Listener
+from nodal.intake.mllp import MllpListener
 from nodal.intake.orthanc import OrthancSource
 from nodal.intake.reconcile import Reconciler
 from nodal.intake.spool import Spool
@@ -38,7 +40,7 @@ from nodal.jobs.retention import Retention
 from nodal.jobs.service import NodeService
 from nodal.jobs.stages import StageContext
 from nodal.jobs.workspace import Workspace
-from nodal.settings import ListenerSettings, OrthancSettings, Settings
+from nodal.settings import Hl7Settings, ListenerSettings, OrthancSettings, Settings
 
 __all__ = ["Node", "serve"]
 
@@ -56,6 +58,7 @@ class Node:
         self._parts = ExitStack()
         self.api_port: int | None = None
         self.listener_port: int | None = None
+        self.hl7_port: int | None = None
 
     def start(self) -> None:
         """Starts every part, the doors last.
@@ -96,12 +99,15 @@ class Node:
         if settings.listener is not None:
             spool = Spool(state_dir / "spool", state_dir / "quarantine")
             self._open_listener(parts, settings.listener, spool, registry, trail, service, orthanc)
+        if settings.hl7 is not None:
+            self._open_hl7(parts, settings.hl7, trail, service, works)
         retention = Retention(state_dir, settings.retention, registry, trail, spool=spool, forget_work=engine.forget)
         retention.start()
         parts.callback(retention.stop)
         self.api_port = _open_api(parts, create_app(service, settings, trail, announce=announce), settings)
-        Workspace(state_dir).write_json("ports.json", {"listener": self.listener_port, "api": self.api_port})
-        trail.record("node_started", listener_port=self.listener_port, api_port=self.api_port)
+        ports = {"listener": self.listener_port, "api": self.api_port, "hl7": self.hl7_port}
+        Workspace(state_dir).write_json("ports.json", ports)
+        trail.record("node_started", listener_port=self.listener_port, api_port=self.api_port, hl7_port=self.hl7_port)
         parts.callback(trail.record, "node_stopped")
 
     def _open_listener(
@@ -132,6 +138,23 @@ class Node:
         listener.start()
         parts.callback(listener.stop)
         self.listener_port = listener.port
+
+    def _open_hl7(
+        self,
+        parts: ExitStack,
+        settings: Hl7Settings,
+        trail: Trail,
+        service: NodeService,
+        works: dict[str, Callable[[], bool | None]],
+    ) -> None:
+        def on_statements(patient: PatientStatements) -> None:
+            service.put_statements(patient, replace_source=False)
+
+        results = MllpListener(settings, on_statements, trail)
+        results.start()
+        parts.callback(results.stop)
+        works["hl7"] = results.works
+        self.hl7_port = results.port
 
 
 def _job_context(settings: Settings, registry: Registry, trail: Trail, orthanc: OrthancSource | None) -> JobContext:
