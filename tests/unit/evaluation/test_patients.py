@@ -7,10 +7,14 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
+from lymphoma.imaging.volume import Volume
+from lymphoma.lesions.totals import body_surface_m2
 from lymphoma.prognosis.measures import PetMeasures
 from lymphoma.simulation.feature_table import FeatureTable
 from nodal.cohort.measures import read_measures, write_measures
+from nodal.dicom.write import WrittenStudy
 from nodal.errors import Code, Failed, Refused, WrongUsage
 from nodal.evaluation.measuring import CACHE_NAME
 from nodal.evaluation.patients import patients_of, patients_with_origins
@@ -207,3 +211,19 @@ def test_a_patient_twice_or_half_a_lesion(tmp_path: Path) -> None:
     found = read_measures(tmp_path / "measures.csv")
     assert found.unusable == {"A", "B"}
     assert found.measures == {"C": PetMeasures()}
+
+
+def test_a_dicom_study_is_measured_with_its_body_surface(tmp_path: Path, virtual_study: WrittenStudy) -> None:
+    row = fakes.row("A", study=str(virtual_study.dicom), reference=str(virtual_study.lesions))
+    patients, origins = patients_with_origins(folder(tmp_path / "c", row))
+    assert patients.virtual
+    assert origins.reference == 1
+    pet = patients.pet[0]
+    assert pet.lesion_count == 3
+    lesions = Volume.load(virtual_study.lesions)
+    assert pet.tmtv_ml == pytest.approx((lesions.array > 0).sum() * lesions.voxel_volume_ml, rel=1e-4)
+    header = pydicom.dcmread(virtual_study.pet[0], stop_before_pixels=True)
+    surface = body_surface_m2(float(header.PatientWeight), float(header.PatientSize))
+    assert pet.dmax_mm is not None
+    assert pet.sdmax_per_m == pytest.approx(pet.dmax_mm / 1000 / surface)
+    assert (pet.dmax_bulk_mm or 0) <= pet.dmax_mm

@@ -17,10 +17,14 @@ from lymphoma.prognosis.system import StudyArrays, installed_systems
 from lymphoma.simulation.pet_measures import pet_measures
 from lymphoma.simulation.sampler import sample_patients
 from lymphoma.simulation.scan import HOSPITAL
+from lymphoma.site.export import fit_site
 from lymphoma.site.features import FEATURES
 from lymphoma.survival.clinical import ClinicalFactors
+from lymphoma.survival.concordance import harrell
 from lymphoma.training.bundle import Bundle, load_bundle
 from lymphoma.training.statistics import in_range
+from nodal.evaluation.patients import patients_of
+from nodal.simulate import Mechanism, order_of_set, simulate
 
 from tests.bundles import feature_patients, site_bundle, site_fit
 
@@ -120,8 +124,6 @@ def test_the_shipped_bundle_read_and_written_again_is_the_same() -> None:
 
 def test_the_shipped_model_orders_patients_it_never_saw() -> None:
     """600 virtual patients of other seeds: a C of the size that its own evidence says."""
-    from lymphoma.survival.concordance import harrell
-
     bundle, patients = shipped(), feature_patients()
     for endpoint in ("pfs", "os"):
         model, evidence = bundle.survival(endpoint), bundle.evidence.internal
@@ -149,3 +151,26 @@ def test_measures_from_features() -> None:
         assert pet.suv_peak == one.lesions.suv_peak.max()
         assert pet.lesion_count == one.count
         assert 0 <= (pet.dmax_bulk_mm or 0) <= (pet.dmax_mm or 0) + 0.1
+
+
+def test_the_shipped_bundle_can_be_made_again(tmp_path: Path) -> None:
+    """The commands of docs/how-to/train-a-site-model.md, but for the number of resamples behind the intervals."""
+    folder = tmp_path / "l1-train-1"
+    simulate(order_of_set("l1-train-1", folder, Mechanism()))
+    patients = patients_of(folder)
+    fit = fit_site(patients, resamples=20)
+    bundle = shipped()
+    assert (bundle.evidence.cohort, bundle.evidence.n) == (patients.cohort, len(patients))
+    # another processor may change the last bits of the features, and with them those of the coefficients
+    close = {"rtol": 1e-6, "atol": 1e-9}
+    for one in fit.endpoints:
+        model = bundle.survival(one.model.endpoint)
+        assert model is not None
+        assert model.terms == one.model.terms
+        assert np.allclose(model.cox.coefficients, one.model.cox.coefficients, **close)
+        assert np.allclose(model.cutoffs, one.model.cutoffs, **close)
+        assert np.allclose(model.percentiles, one.model.percentiles, **close)
+        assert [group.n for group in model.groups] == [group.n for group in one.model.groups]
+        seen, again = (each.predict(patients.prospect(7)) for each in (model, one.model))
+        assert np.allclose(seen.curve, again.curve, equal_nan=True, **close)
+    assert np.allclose(bundle.statistics.mean, fit.statistics.mean, **close)
