@@ -93,3 +93,16 @@ def test_doctor_says_what_does_not_answer(config: Path) -> None:
     assert checks["settings"] == "good"
     assert checks["destination gone"] == "wrong"
     assert shown.exit_code == 1
+
+
+@pytest.mark.parametrize("text", ["stage: 5", "ldh: 2", "extranodal_sites: [spleen]", "stage: ["])
+def test_a_clinical_record_that_is_none_exits_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], config: Path, tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "patient.yaml").write_text(text)
+    arguments = ["process", str(tmp_path), "--out", str(tmp_path / "out"), "--clinical", str(tmp_path / "patient.yaml")]
+    monkeypatch.setattr("sys.argv", ["nodal", *arguments, "--config", str(config)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    assert "patient.yaml is not a clinical record" in " ".join(capsys.readouterr().err.split())

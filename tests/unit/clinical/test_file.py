@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from nodal.clinical.combine import record_of
+from lymphoma.survival.indices import EXTRANODAL_SITES
+from nodal.api.clinical import ClinicalIn
+from nodal.clinical.combine import AFTER_DAYS, BEFORE_DAYS, ORDER, record_of
 from nodal.clinical.file import statements_beside, statements_of_file
 from nodal.clinical.stored import from_plain, to_plain
+from nodal.clinical.values import STATED_FIELDS
 from nodal.errors import WrongUsage
+
+from tests.conftest import ROOT
 
 pytestmark = pytest.mark.unit
 
@@ -136,3 +143,31 @@ def test_a_record_stored_before_there_were_statements_is_read() -> None:
     assert (record.age_years, record.stage, record.extranodal_sites, record.bulky) == (61.0, 3, ("liver",), False)
     assert (record.timepoint, record.entered_at) == ("baseline", "20250101100000+0000")
     assert set(record.sources.values()) == {"api"}
+
+
+class TestExamplesOfTheDocs:
+    PAGE = (ROOT / "docs/how-to/clinical-records.md").read_text(encoding="utf-8")
+
+    def block(self, info: str) -> str:
+        found = re.search(rf"^```{info}\n(.*?)^```", self.PAGE, re.MULTILINE | re.DOTALL)
+        assert found is not None
+        return found[1]
+
+    def test_the_file_is_a_record(self, tmp_path: Path) -> None:
+        told = statements_of_file(written(tmp_path, self.block("yaml clinical")))
+        record = record_of(told.statements, study_date="20260110")
+        assert (record.stage, record.ldh_ratio, record.extranodal_sites) == (3, 2.0, ("bone_marrow", "liver"))
+        assert record.said["stage"] == "IIIB"
+        assert record.unusable == ()
+
+    def test_the_request_is_a_record(self) -> None:
+        told = ClinicalIn.model_validate_json(self.block("json clinical")).statements("~1", "api", datetime.now(UTC))
+        record = record_of(told.statements, study_date="20260110")
+        assert (record.stage, record.extranodal_sites, record.timepoint) == (3, (), "baseline")
+        assert record_of(told.statements, study_date="20260501").timepoint is None
+
+    def test_the_words_and_fields_are_listed(self) -> None:
+        assert ", ".join(sorted(EXTRANODAL_SITES)) in self.PAGE.replace("\n", " ")
+        assert all(f"`{name}`" in self.PAGE for name in STATED_FIELDS)
+        assert f"{BEFORE_DAYS} days before or {AFTER_DAYS} days after" in self.PAGE
+        assert re.findall(r"^\d\. `(\w+)`", self.PAGE, re.MULTILINE) == list(ORDER)
