@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from decimal import Decimal
@@ -77,14 +78,24 @@ def values_of(part: Json) -> tuple[Raw, ...]:
 
 
 def quantities_in(resource: Json, name: str) -> tuple[Quantity, ...]:
-    """The Quantities of an element that have a value; a UCUM code goes before the unit in words."""
+    """The Quantities of an element that have a finite value; a UCUM code goes before the unit in words."""
     found = []
     for one in elements(resource, name):
-        value = one.get("value")
-        if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+        value = _finite(one.get("value"))
+        if value is not None:
             code = text_of(one, "code") if text_of(one, "system") == _UCUM else ""
-            found.append(Quantity(float(value), code or text_of(one, "unit"), text_of(one, "comparator")))
+            found.append(Quantity(value, code or text_of(one, "unit"), text_of(one, "comparator")))
     return tuple(found)
+
+
+def _finite(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:  # an integer of hundreds of digits
+        return None
+    return number if math.isfinite(number) else None
 
 
 def effective_of(observation: Json) -> str | None:

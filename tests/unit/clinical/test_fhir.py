@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -654,3 +655,45 @@ def test_names_and_ids_stay_out_of_what_was_said() -> None:
     )
     assert all(word in shown for word in ("GCB", "stage III", "Kern"))
     assert not any(word in shown for word in ("Muster", "MUSTER", "Eva", "77001"))
+
+
+# ----- whatever comes
+
+ODD: tuple[Any, ...] = (None, 0, -1.5, True, "", "x" * 500, [], {}, [None], [[]], {"x": [1]}, "2026-13-45", 10**400)
+
+
+def rich() -> Json:
+    return bundle(
+        ldh(effectiveDateTime="2026-03-01", performer=[{"display": "Laboratory"}]),
+        observation(
+            coded("385388004", system=SNOMED),
+            valueCodeableConcept=coded("44255004", system=SNOMED),
+            component=[{"code": coded("106252000", system=SNOMED), "valueCodeableConcept": {"text": "B"}}],
+        ),
+        organ("69695003", "2026-02-01"),
+        condition(stage=[{"summary": {"text": "Stage II"}}], bodySite=[coded("69695003", system=SNOMED)]),
+        person=patient(birthDate="1960-05-04", gender="female", name=[{"family": "Muster", "given": ["Eva"]}]),
+        meta={"profile": ["http://hl7.org/fhir/4.0/StructureDefinition/Bundle"]},
+    )
+
+
+def paths(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inner = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    return [path, *(deeper for key, value in inner for deeper in paths(value, (*path, key)))]
+
+
+def test_an_odd_value_anywhere_is_refused_or_left_out() -> None:
+    whole, refused, read = rich(), 0, 0
+    for path in paths(whole)[1:]:
+        for odd in ODD:
+            changed = deepcopy(whole)
+            node: Any = changed
+            for key in path[:-1]:
+                node = node[key]
+            node[path[-1]] = odd
+            try:
+                statements_of_bundle(changed, RECEIVED)
+                read += 1
+            except Refused:
+                refused += 1
+    assert read > refused > 0

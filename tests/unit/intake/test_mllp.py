@@ -269,9 +269,8 @@ def test_an_idle_connection_is_closed(bench: Bench) -> None:
 
 def test_only_named_senders_are_let_in(bench: Bench) -> None:
     bench.start(allowed_hosts=("192.0.2.7",))
-    with bench.client() as client:
-        with contextlib.suppress(ConnectionError):  # closed before the message was written
-            assert client.send_message(oru()) == b""
+    with bench.client() as client, contextlib.suppress(ConnectionError):  # closed before the message was written
+        assert client.send_message(oru()) == b""
     (event,) = bench.events()
     assert (event.action, event.code) == ("hl7_connection_rejected", Code.CALLER_UNKNOWN)
     assert bench.taken == []
