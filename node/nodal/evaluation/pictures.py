@@ -88,7 +88,7 @@ def _calibration(label: str, at: HorizonCalibration) -> Figure:
         "",
         [1 - risk for risk in reversed(at.curve_predicted)],
         [1 - risk for risk in reversed(at.curve_observed)],
-        colour=2,
+        colour=0,
     )
     groups = Series(
         "",
