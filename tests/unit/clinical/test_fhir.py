@@ -13,6 +13,8 @@ from nodal.clinical.statements import PatientStatements
 from nodal.errors import Code, Refused
 from pydicom.sr._concepts_dict import concepts
 
+from tests.conftest import ROOT
+
 pytestmark = pytest.mark.unit
 
 RECEIVED = "20260310120000+0000"
@@ -697,3 +699,12 @@ def test_an_odd_value_anywhere_is_refused_or_left_out() -> None:
             except Refused:
                 refused += 1
     assert read > refused > 0
+
+
+def test_every_code_is_in_the_reference() -> None:
+    page = (ROOT / "docs/reference/clinical-sources.md").read_text(encoding="utf-8")
+    known = {*codes.FIELD_BY_LOINC, *codes.FIELD_BY_SNOMED, *codes.SITE_BY_SNOMED, *codes.LYMPHATIC}
+    pairs = {*codes.STAGE_BY_CODE, *codes.LYMPHOMA_STAGING_SYSTEMS, *codes.PRESENT_OR_YES, *codes.ABSENT_OR_NO}
+    known |= {code for _, code in pairs if len(code) > 1}
+    known |= {code for system, code in codes.ECOG_ANSWERS if system == codes.SNOMED}
+    assert {code for code in known if code not in page} == set()
