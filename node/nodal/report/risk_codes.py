@@ -19,7 +19,6 @@ from nodal.report.codes import PRIVATE_SCHEME
 from nodal.report.index_words import ENDPOINTS, INDEX_TITLES, endpoint_at
 
 __all__ = [
-    "ATTENTION",
     "CLASSIFICATION",
     "CONFLICT",
     "COVARIATE",
@@ -123,7 +122,6 @@ LIKENESS = _private("INRANGE", "Like the patients it was trained on")
 CLASSIFICATION = _private("CLASS", "Classification")
 OUTSIDE_AXIS = _private("OUTSIDEAXIS", "Beyond the end of its axis")
 INTERVAL_NOTE = _private("INTERVALNOTE", "Meaning of the intervals")
-ATTENTION = _private("ATTENTION", "Attention weight")
 
 # Sentences of the whole report
 SUGGESTION = _private("SUGGESTION", "Suggestion, to be confirmed")

@@ -13,6 +13,7 @@ from nodal.report import clinical_words as clinical
 from nodal.report import index_words as words
 from nodal.report import system_words as systems
 
+from tests.conftest import ROOT
 from tests.unit.report.judged import judged, record
 from tests.unit.report.sample import sample_inputs
 
@@ -189,3 +190,25 @@ def test_simulated_survival_on_a_real_study_is_noticed() -> None:
 def test_a_probability_with_its_interval_or_its_range() -> None:
     assert systems.probability_words(0.73, (0.73, 0.73), (0.61, 0.83)) == "73 % (61 to 83 %)"
     assert systems.probability_words(None, (0.61, 0.83), (0.5, 0.9)) == "between 61 and 83 %"
+
+
+def _rows(page: str, heading: str) -> list[list[str]]:
+    section = page.split(f"### {heading}\n", 1)[1].strip().split("\n\n", 1)[0]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines()]
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_the_reference_lists_every_published_share_with_its_source(table: index_tables.IndexTable) -> None:
+    page = (ROOT / "docs/reference/indices.md").read_text(encoding="utf-8")
+    heads, _, *rows = _rows(page, table.name)
+    notes = page.split(f"### {table.name}\n", 1)[1].split("\n###", 1)[0]
+    assert len(rows) == len(table.groups)
+    for row, group in zip(rows, table.groups, strict=True):
+        points = f"{group.least}" if group.least == group.most else f"{group.least}-{group.most}"
+        assert row[:2] == [group.name, points]
+        for head, cell, rate in zip(heads[2:], row[2:], group.rates, strict=True):
+            name, note = head.rsplit(" [", 1)
+            assert name == words.endpoint_at(rate.endpoint, rate.months)
+            assert f"[{note} {rate.source}" in notes
+            interval = f" ({words.percent_range(*rate.interval)})" if rate.interval else ""
+            assert cell == words.percent(rate.share) + interval
