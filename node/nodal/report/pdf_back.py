@@ -5,22 +5,17 @@ from __future__ import annotations
 from nodal.findings import Findings
 from nodal.report.pdf_flow import Flow
 from nodal.report.pdf_words import amount, instant, rule, sentence
+from nodal.report.system_words import NOMOGRAM_TITLES, SYSTEM_TITLES
 
 __all__ = ["not_computed", "provenance", "series"]
 
 _ITEMS = {
     "ipi": "IPI",
+    "aa_ipi": "aaIPI",
     "r_ipi": "R-IPI",
     "nccn_ipi": "NCCN-IPI",
     "cns_ipi": "CNS-IPI",
     "impi": "IMPI",
-    "lamp": "LAMP",
-    "multitask_unet": "multitask U-Net",
-    "deepmts": "DeepMTS",
-    "dfr_signature": "DFR signature",
-    "mtdlr": "MTDLR nomogram",
-    "dfr_combined": "DFR combined nomogram",
-    "site": "site nomogram",
     "dmax_mm": "Dmax",
     "dmax_bulk_mm": "Dmax from largest lesion",
     "sdmax_per_m": "SDmax",
@@ -32,14 +27,20 @@ def not_computed(flow: Flow, findings: Findings) -> None:
     """Each missing item with its code and sentence; items with the same reason share an entry."""
     grouped: dict[tuple[str, str], list[str]] = {}
     for one in findings.not_computed:
-        name = one.item.split(".")[-1]
-        grouped.setdefault((one.code, one.reason), []).append(_ITEMS.get(name, name.replace("_", " ")))
+        grouped.setdefault((one.code, one.reason), []).append(_item(one.item))
     if not grouped:
         return
     flow.heading("Not computed, and why")
     for (code, reason), items in grouped.items():
         flow.entry(", ".join(items), f"{sentence(reason)} ({code})", label_width=190.0)
     flow.y += 10
+
+
+def _item(item: str) -> str:
+    """The name of an item for readers; "nomograms." before it tells a nomogram from the system it rests on."""
+    room, _, name = item.rpartition(".")
+    titles = {**_ITEMS, **(NOMOGRAM_TITLES if room == "nomograms" else SYSTEM_TITLES)}
+    return titles.get(name, name.replace("_", " "))
 
 
 def series(flow: Flow, findings: Findings) -> None:

@@ -18,7 +18,7 @@ from nodal.report.system_words import (
     withholds,
 )
 
-__all__ = ["evidence_line", "evidence_section", "features_words", "harrell_words"]
+__all__ = ["evidence_line", "evidence_section", "features_words", "harrell_words", "scores_words"]
 
 LEVELS = (
     "E0: the model learned from virtual patients; of a real patient its score and rank among virtual patients are "
@@ -77,6 +77,12 @@ def evidence_section(flow: Flow, findings: Findings) -> None:
     flow.y += 10
 
 
+def scores_words(system: SystemFinding, held: bool) -> str:
+    """ "auto radio 0.6219, ..."; of a system that is held back without the shares of patients with an event."""
+    scores = {name: value for name, value in system.scores.items() if not (held and name.startswith(_PROBABILITY))}
+    return ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in scores.items())
+
+
 def _evidence(system: SystemFinding, held: bool) -> list[str]:
     lines = [
         f"Bundle {system.bundle} {system.version}. {EVIDENCE_SENTENCES[system.evidence]}. "
@@ -89,10 +95,8 @@ def _evidence(system: SystemFinding, held: bool) -> list[str]:
     if system.status == "not_computed":
         lines.append(f"Not computed: {said(system.reason or 'no reason given')} ({system.code}).")
         return lines
-    scores = {name: value for name, value in system.scores.items() if not (held and name.startswith(_PROBABILITY))}
-    if scores:
-        words = [f"{name.replace('_', ' ')} {value:.4g}" for name, value in scores.items()]
-        lines.append(f"Scores: {', '.join(words)}.")
+    if scores := scores_words(system, held):
+        lines.append(f"Scores: {scores}.")
     if system.classes and not held:
         words = [f"{name.replace('_', ' ')} {value}" for name, value in system.classes.items()]
         lines.append(f"Classes: {', '.join(words)}.")

@@ -18,8 +18,8 @@ from nodal.report.system_words import SHOWN_SIMULATED, shows_simulated
 __all__ = ["first_sheet"]
 
 _PICTURES_WIDTH = 300.0
-_LEAST_PICTURE, _MOST_PICTURE = 150.0, 318.0
-"""Height of the projections, in points: never too small to find a lesion, never more than a third of the sheet."""
+_LEAST_PICTURE, _MOST_PICTURE = 150.0, 325.0
+"""Height of the projections, in points: never too small to find a lesion, never more than two fifths of the sheet."""
 _LEGEND = 26.0
 _NOTE = 7.2
 _FLAG_LINES = 3

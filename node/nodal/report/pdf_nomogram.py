@@ -122,9 +122,12 @@ def _numbers(sheet: Document, name: str, ticks: tuple[float, ...], y: float, sca
 
 def _covariate(sheet: Document, axis: NomogramAxis, above: float, scale: Scale, pitch: float) -> _Row:
     ticks = [(text, scale.x(points)) for text, points in axis.ticks]
-    if _is_number(axis):
-        labels = numbers_below(ticks, sheet.type, LABEL_SIZE)
-    else:
+    labels = numbers_below(ticks, sheet.type, LABEL_SIZE) if _is_number(axis) else ()
+    if len(labels) == 1 and len(ticks) > 1:
+        # An axis so short that its ends' labels touch: one stands below it, one above.
+        ends = (min(ticks, key=lambda tick: tick[1]), max(ticks, key=lambda tick: tick[1]))
+        labels = words_around(ends, sheet.type, LABEL_SIZE, scale.left - 6, scale.right + 6)
+    elif not labels:
         labels = words_around(ticks, sheet.type, LABEL_SIZE, scale.left - 6, scale.right + 6)
     y = above + pitch + (ABOVE if any(label.above for label in labels) else 0.0)
     return _Row(capital(axis.label), y, scale, labels, tuple(at for _, at in ticks))
@@ -177,13 +180,21 @@ def _axis(sheet: Document, row: _Row, x: float) -> None:
 
 
 def _name(sheet: Document, row: _Row, x: float, room: float) -> None:
-    """The axis' name, what follows its comma (the unit) smaller: behind it, or below where it does not fit."""
+    """The axis' name, what follows its comma (the unit) smaller behind it; a long one in two lines about the axis."""
     name, _, unit = row.name.partition(", ")
-    width = sheet.text(x, row.y + 2.4, name, _NUMBER_SIZE, bold=True, max_width=room)
-    if unit and width + 4 + sheet.type.width(unit, LABEL_SIZE) <= room:
-        sheet.text(x + width + 4, row.y + 2.4, unit, LABEL_SIZE, colour=MUTED)
-    elif unit:
-        sheet.text(x, row.y + 9.6, unit, LABEL_SIZE, colour=MUTED, max_width=room)
+    size = _NUMBER_SIZE
+    lines = sheet.type.wrap(name, size, room, True)
+    if len(lines) > 1:
+        size = LABEL_SIZE + 0.4
+        lines = sheet.type.wrap(name, size, room, True)
+    behind = not unit or sheet.type.width(lines[-1], size, True) + 4 + sheet.type.width(unit, LABEL_SIZE) <= room
+    y = row.y + 2.4 - 3.6 * (min(len(lines), 2) - 1 + (not behind))
+    width = 0.0
+    for line in lines[:2]:
+        width = sheet.text(x, y, line, size, bold=True, max_width=room)
+        y += 7.2
+    at = (x + width + 4, y - 7.2) if behind else (x, y)
+    sheet.text(*at, unit, LABEL_SIZE, colour=MUTED, max_width=room)
 
 
 def _tint_missing(sheet: Document, finding: NomogramFinding, board: _Board) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from nodal.findings import EndpointFinding, Findings, SystemFinding
-from nodal.report.pdf_evidence import features_words
+from nodal.report.pdf_evidence import features_words, scores_words
 from nodal.report.pdf_figures import percentile_words, risk_words
 from nodal.report.pdf_flow import LABEL, LEFT, RIGHT, Flow
 from nodal.report.pdf_groups import GROUP_COLOURS
 from nodal.report.pdf_nomogram import years
 from nodal.report.pdf_percent import nearest, survival_range, survival_share
 from nodal.report.pdf_sheet import CAUTION, HAIR, INK, MUTED, Colour, Document
-from nodal.report.pdf_words import capital, said
-from nodal.report.system_words import SIMULATION_TRAINED, system_title
+from nodal.report.pdf_words import UNKNOWN, capital, said
+from nodal.report.system_words import SIMULATION_TRAINED, system_title, withholds
 
 __all__ = ["disagreements", "systems_section"]
 
@@ -36,7 +36,7 @@ def systems_section(flow: Flow, findings: Findings) -> None:
             sheet.text(x, flow.y + 2, name, LABEL, bold=True, colour=MUTED)
         flow.y += 5
     for name, system in findings.systems.items():
-        _row(flow, name, system)
+        _row(flow, name, system, withholds(system, virtual=findings.virtual))
     shown = [one for system in findings.systems.values() for one in system.endpoint.values() if not one.withheld]
     if any(survival.probability is not None for one in shown for survival in one.survival):
         flow.y += 1.5
@@ -56,7 +56,7 @@ def disagreements(findings: Findings) -> tuple[str, ...]:
     return tuple(text for text in findings.disagreements if not any(word in text for word in held))
 
 
-def _row(flow: Flow, name: str, system: SystemFinding) -> None:
+def _row(flow: Flow, name: str, system: SystemFinding, held: bool) -> None:
     sheet = flow.document
     notes = _notes(system)
     lines = [(text, colour) for note, colour in notes for text in sheet.type.wrap(note, _SMALL, _NAME_WIDTH)]
@@ -72,6 +72,9 @@ def _row(flow: Flow, name: str, system: SystemFinding) -> None:
         x = _COLUMNS["pfs"]
         text = f"Not computed: {said(system.reason or str(system.code))}"
         sheet.text(x, y, text, 7.6, colour=MUTED, max_width=RIGHT - x)
+    elif not system.endpoint:
+        x = _COLUMNS["pfs"]
+        sheet.text(x, y, capital(scores_words(system, held)) or UNKNOWN, 7.6, max_width=RIGHT - x)
     for endpoint, x in _COLUMNS.items():
         if endpoint in system.endpoint:
             _endpoint(sheet, system.endpoint[endpoint], system, x, y)

@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 import pytest
 from nodal.clinical.record import ClinicalRecord
-from nodal.findings import Flag
+from nodal.findings import Flag, NomogramAxis, NomogramPoints
 from nodal.report.inputs import ReportInputs, Target
 from nodal.report.marks import WATERMARK
 from nodal.report.pdf import render_pdf
@@ -46,6 +46,18 @@ def many_conflicts() -> ReportInputs:
     return with_findings(inputs, clinical=record, quality=replace(inputs.findings.quality, flags=flags))
 
 
+def weak_covariate() -> ReportInputs:
+    """A long name, an axis of less than a point with five grades, and a value far beyond its axis."""
+    inputs = judged(made(8))
+    drawn = inputs.findings.nomograms["mtdlr"]["pfs"]
+    long = NomogramAxis("age_years", "Distance from the largest lesion to the farthest, mm", drawn.axes[0].ticks)
+    weak = NomogramAxis("ecog", "ECOG performance status", tuple((f"{n}", 0.2 * n) for n in range(5)))
+    axes = (long, *drawn.axes[1:3], weak, *drawn.axes[4:])
+    points = (NomogramPoints("age_years", "2500", 140.0), *drawn.points[1:])
+    changed = replace(drawn, axes=axes, points=points, outside=("age_years",))
+    return with_findings(inputs, nomograms={"mtdlr": {"pfs": changed, "os": changed}})
+
+
 CASES: dict[str, Callable[[], ReportInputs]] = {
     "complete": lambda: judged(made(8)),
     "three unknown": lambda: judged(made(8), missing=OPEN),
@@ -58,6 +70,7 @@ CASES: dict[str, Callable[[], ReportInputs]] = {
     "partial": lambda: judged(made(3, partial=True)),
     "long name": long_name,
     "many conflicts": many_conflicts,
+    "weak covariate": weak_covariate,
     "no prognosis": lambda: made(8),
 }
 
@@ -285,6 +298,16 @@ def test_a_study_without_record_or_systems_has_neither_section() -> None:
     assert "Published indices" not in text
     assert "Prognosis models" not in text
     assert "Age 66 years image header" in text
+
+
+def test_a_system_without_a_model_of_survival_gives_its_score() -> None:
+    inputs = judged(made(2))
+    bare = replace(inputs.findings.systems["lamp"], endpoint={}, scores={"p_event_24m": 0.2718, "arm": 1.5})
+    for level, expected in (("E1", "P event 24m 0.2718, arm 1.5"), ("E0", "Arm 1.5")):
+        changed = with_findings(inputs, systems={"lamp": replace(bare, evidence=level)}, nomograms={})
+        pages = [joined(page) for page in letters(render_pdf(changed, TARGET))]
+        assert expected in pages[0]
+        assert any("0.2718" in page for page in pages) is (level == "E1")
 
 
 def test_an_empty_record_is_shown_as_unknown() -> None:
