@@ -8,8 +8,12 @@ from itertools import product
 import numpy as np
 import pytest
 from lymphoma.errors import NotComputable
+from lymphoma.prognosis.covariates import covariate
+from lymphoma.prognosis.fit import fit_prognostic_model
 from lymphoma.prognosis.measures import PetMeasures, Prospect
 from lymphoma.prognosis.model import CURVE_MONTHS, Recalibration
+from lymphoma.prognosis.reading import complete
+from lymphoma.prognosis.store import model_from_json, model_to_json
 from lymphoma.survival.baseline import fit_baseline
 from lymphoma.survival.clinical import ClinicalFactors
 from lymphoma.survival.cox import fit_cox
@@ -169,3 +173,18 @@ def test_the_interval_of_a_recalibrated_model_is_that_of_the_delta_method() -> N
 def test_a_recalibration_keeps_the_order_of_patients(intercept: float, slope: float) -> None:
     with pytest.raises(ValueError, match="slope"):
         Recalibration(intercept, slope, "North", 400, 150)
+
+
+def test_a_score_beside_a_clinical_factor() -> None:
+    """The form in which a system's score becomes survival."""
+    scored = [replace(one, scores={"deepmts_pfs": float(np.log(one.pet.tmtv_ml))}) for one in prospects()]
+    terms = tuple(covariate(name).term for name in ("score:deepmts_pfs", "stage"))
+    kept, values = complete(terms, scored)
+    assert len(kept) == len(scored)
+    found = model_from_json(model_to_json(fit_prognostic_model("pfs", terms, values, follow_up())))
+    assert found.cox.names == ("score:deepmts_pfs", "stage=III-IV")
+    seen = found.predict(scored[3])
+    assert seen.linear_predictor[0] == pytest.approx(found.linear_predictor([[one[3]] for one in values])[0])
+    without = found.predict(replace(scored[3], scores={"deepmts_os": 1.0}))
+    assert without.reading.missing == ("score:deepmts_pfs",)
+    assert without.linear_predictor[0] < seen.linear_predictor[0] < without.linear_predictor[1]

@@ -183,3 +183,9 @@ def test_range_features() -> None:
     assert found["log_tmtv_ml"] == pytest.approx(np.log(300))
     assert found["dmax_bulk_mm"] == 420
     assert np.isnan(range_features(PetMeasures())).all()
+
+
+def test_where_nothing_bears_on_the_outcome_nothing_is_trained() -> None:
+    fit = fit_site(feature_patients(600, 7_000_000, "null"), resamples=100)
+    assert not fit.trained
+    assert all(abs(one.concordance.estimate - 0.5) < 0.06 for one in fit.endpoints)
