@@ -24,6 +24,7 @@ from nodal.evaluation.report import HTML, JSON, PDF, write_report
 from nodal.evaluation.tables import model_table
 from nodal.evaluation.words import Notes, decimal, interval, p_value, percent, years
 
+from tests.conftest import ROOT
 from tests.unit.evaluation.evaluation_sample import NO_LDH, NO_SURVIVAL, sample
 
 pytestmark = pytest.mark.unit
@@ -91,6 +92,21 @@ def test_json_holds_every_number(tmp_path: Path):
         assert [tuple(curve["survival"]) for curve in one["groups"]["curves"]] == [
             c.survival for c in its.groups.curves
         ]
+
+
+def test_the_reference_names_every_field_of_the_json():
+    """A reader of the file finds each of its names in the docs."""
+    text = (ROOT / "docs/reference/evaluation.md").read_text(encoding="utf-8")
+    read = json.loads(evaluation_json(EVALUATION, PROVENANCE))
+    result = read["endpoints"][0]
+    parts = [
+        read, read["provenance"], read["provenance"]["bundles"][0], read["provenance"]["origins"], result,
+        result["protocol"], result["models"][0], result["results"][1], result["results"][1]["groups"],
+        result["results"][1]["calibration"]["horizons"][0], result["results"][1]["decision"], result["added"][0],
+        result["comparisons"][0], result["cox"], result["added"][0]["harrell"],
+    ]  # fmt: skip
+    missing = {name for part in parts for name in part if not re.search(rf"\b{name}\b", text)}
+    assert not missing
 
 
 def test_json_refuses_what_is_no_number():

@@ -140,6 +140,24 @@ def test_names_stand_at_the_ends_of_curves_in_their_order():
     assert not [text for text, left, *_ in texts(tree) if left >= frame.right and "risk" in text]
 
 
+@pytest.mark.parametrize(
+    "series",
+    [
+        (),
+        (Series("Nobody", (), ()),),
+        (Series("Unknown", (0, 60), (math.nan, math.nan), "step"),),
+        (Series("Above", (0, 60), (2.0, 3.0)),),
+        (Series("One", (30,), (0.5,), "points", (0.4,), (0.6,)),),
+    ],
+    ids=["none", "empty", "unknown", "outside", "one point"],
+)
+def test_a_chart_with_nothing_to_show_still_has_its_axes(series):
+    """A group without patients must not stop a report."""
+    tree, frame = drawn(replace(CURVES, series=series, table=None))
+    assert {"0", "60", "Months"} <= {text for text, *_ in texts(tree)}
+    assert frame.bottom - frame.top > 100
+
+
 def test_what_lies_outside_the_axes_is_cut_away():
     """A treat-all line that dives far below the axis stays inside the plot."""
     steep = Series("Treat all", (0.0, 0.3, 0.6), (0.2, -0.4, -5.0), colour=0)
