@@ -13,6 +13,9 @@ from nodal.audit import Event
 from nodal.doctor import Check
 from nodal.findings import Findings
 from nodal.jobs.model import JobView
+from nodal.report.index_words import endpoint_at, impi_words, index_sentence, shown_indices, spread
+from nodal.report.pdf_words import capital
+from nodal.report.system_words import evidence_sentence, probability_words, system_title, withholds
 
 __all__ = ["audit_table", "doctor_table", "findings_table", "jobs_table"]
 
@@ -35,7 +38,7 @@ def findings_table(findings: Findings, folder: Path) -> RenderableType:
     head.add_row("Dmax", f"{_number(totals.dmax_mm, 0)} mm")
     head.add_row("delineated by", findings.segmentation.description)
     head.add_row("SUV", findings.suv.method)
-    parts: list[RenderableType] = [head]
+    parts: list[RenderableType] = [head, *_outlook(findings)]
     if findings.lesions:
         parts.append(_lesions(findings))
     flags = [f"{flag.code}: {flag.message}" for flag in findings.quality.flags]
@@ -45,12 +48,33 @@ def findings_table(findings: Findings, folder: Path) -> RenderableType:
     return Group(*parts)
 
 
+def _outlook(findings: Findings) -> list[RenderableType]:
+    """Indices, and what each system says as far as its evidence lets it."""
+    said = [index_sentence(finding) for _, finding in shown_indices(findings.indices)]
+    if findings.indices.impi is not None:
+        said.append(impi_words(findings.indices.impi))
+    for name, system in findings.systems.items():
+        if system.status != "computed":
+            continue
+        held = withholds(system, virtual=findings.virtual)
+        said.append(f"{system_title(name)}: {evidence_sentence(system)}")
+        for endpoint, risk in system.endpoint.items():
+            shares = [probability_words(one.probability, one.range, one.ci) for one in risk.survival]
+            ahead = "; ".join(
+                f"{endpoint_at(endpoint, one.months)} {share}" for one, share in zip(risk.survival, shares, strict=True)
+            )
+            low, high = risk.percentile
+            percentile = f"{endpoint_at(endpoint, None)} risk at percentile {spread(low, high, digits=0)}"
+            said.append(percentile if held or risk.withheld else ahead)
+    return [Text(capital(line)) for line in (*said, *findings.disagreements)]
+
+
 def _lesions(findings: Findings) -> Table:
-    table = Table("lesion", "organ", "mL", "SUVmax", "SUVpeak", "TLG g", "mm")
+    table = Table("lesion", "site", "mL", "SUVmax", "SUVpeak", "TLG g", "mm")
     for lesion in findings.lesions[:LESIONS_SHOWN]:
         table.add_row(
             f"L{lesion.number:02d}",
-            lesion.organ or "-",
+            (lesion.organ or lesion.station or "-").replace("_", " "),
             _number(lesion.volume_ml),
             _number(lesion.suv_max, 2),
             _number(lesion.suv_peak, 2),
