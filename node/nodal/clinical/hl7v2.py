@@ -39,6 +39,7 @@ _REMARKS: Mapping[str, str] = {"P": "preliminary", "R": "not verified", "S": "pa
 _TEXT_TYPES = frozenset(("ST", "TX", "FT", "IS", "ID", "DT"))
 _CODED_TYPES = frozenset(("CE", "CWE", "CNE", "CF", "IS"))
 _DELIMITERS = "^~\\&"
+_MARKS = (5, 6)  # field separator, four delimiters, and from v2.7 on the truncation character
 _TIME = re.compile(r"(\d{4})(\d\d)?(\d\d)?(\d\d(?:\d\d(?:\d\d(?:\.\d{1,6})?)?)?)?([+-]\d{4})?")
 
 
@@ -182,11 +183,14 @@ class _Segment:
 
 class _Message:
     def __init__(self, text: str, header: Header) -> None:
+        marks = header.field + header.delimiters
+        if len(marks) not in _MARKS or len(set(marks)) < len(marks) or any(mark.isalnum() for mark in marks):
+            raise Refused(Code.HL7_UNREADABLE, "MSH-1 and MSH-2 do not name the delimiters")
         try:
             parsed = hl7.parse(re.sub(r"\r?\n", "\r", text.strip()))
-            self.segments = [_Segment(segment, header) for segment in parsed]
-        except (hl7.HL7Exception, IndexError, KeyError, ValueError):
+        except (hl7.HL7Exception, AssertionError, IndexError, KeyError, ValueError):  # the package asserts on input
             raise Refused(Code.HL7_UNREADABLE, "not a message of HL7 v2") from None
+        self.segments = [_Segment(segment, header) for segment in parsed]
         self.by = ", ".join(filter(None, (part.split(header.delimiters[0])[0] for part in header.sender))) or None
 
 

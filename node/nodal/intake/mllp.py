@@ -212,22 +212,25 @@ class MllpListener:
     def _take(self, message: bytes, sender: str) -> tuple[Header, _Answer]:
         header = header_of(message[:HEADER_BYTES].decode("latin-1"))
         counts: dict[str, int] = {}
+        fails = "AE"  # once it is read, a fault is the node's own, and sending again helps
         try:
             text = decoded(message, self._settings.character_set)
             now = datetime.now(UTC).strftime("%Y%m%d%H%M%S.%f+0000")
             purposes = self._settings.processing_ids
             patient = statements_of_message(text, now, self._settings.issuers, purposes=purposes)
             counts = {"statements": len(patient.statements), "unusable": len(patient.unusable)}
+            fails = "AR"
             self._received(patient)
             answer = _Answer("AA")
         except Refused as refusal:
             accept = "AR" if refusal.code == Code.HL7_UNSUPPORTED else "AE"
             answer = _Answer(accept, refusal.code, refusal.message)
         except NodalError as failure:
-            answer = _Answer("AR", failure.code, "the node could not keep the message; send it again")
-        except Exception:  # noqa: BLE001  # the message is rejected and recorded; the sender keeps it and sends it again
-            log.error("HL7 message not kept", control_id=header.control_id, exc_info=False)
-            answer = _Answer("AR", Code.INTERNAL, "the node could not keep the message; send it again")
+            answer = _Answer(fails, failure.code, "the node could not keep the message; send it again")
+        except Exception as fault:  # noqa: BLE001  # the message is answered and recorded; the sender has it still
+            log.error("HL7 message not taken", control_id=header.control_id, error=type(fault).__name__)
+            sentence = "the node could not keep the message; send it again" if fails == "AR" else "a fault of the node"
+            answer = _Answer(fails, Code.INTERNAL, sentence)
         self._note(sender, answer, header.control_id, **counts)
         return header, answer
 

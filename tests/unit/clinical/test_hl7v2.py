@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 
 import pytest
 from nodal.clinical.hl7v2 import CHARACTER_SETS, decoded, header_of, statements_of_message
@@ -295,3 +296,35 @@ def test_a_message_cut_anywhere_is_read_or_refused(length: int) -> None:
     except Refused:
         return
     assert found.patient_key.startswith("HOSP~7") or found.patient_key.startswith("~7")
+
+
+@pytest.mark.parametrize("delimiters", ["^^\\&", "^~\\&|", "ab\\&", "^~\\&#!"])
+def test_delimiters_that_cannot_be_are_refused(delimiters: str) -> None:
+    with pytest.raises(Refused):
+        statements_of_message(message(LDH).replace("^~\\&", delimiters, 1), RECEIVED, {})
+
+
+@pytest.mark.parametrize("delimiters", ["^~\\&#", "^~\\"])
+def test_the_truncation_character_of_v2_7_and_a_sender_without_subcomponents(delimiters: str) -> None:
+    text = message(LDH).replace("^~\\&", delimiters, 1).replace("2.5.1", "2.7.1")
+    assert values(statements_of_message(text, RECEIVED, {})) == {"ldh_ratio": 2.0}
+
+
+def test_damaged_bytes_are_read_or_refused() -> None:
+    """Random damage, the same in every run: nothing else than a refusal may come out."""
+    luck, refused = random.Random(7), 0
+    whole = message(
+        LDH, obx("CWE", "C^Cell of origin^L", "X^GCB^L"), obx("SN", "2532-0^LDH^LN", "^480", "U/L")
+    ).encode()
+    for _ in range(1500):
+        data = bytearray(whole)
+        for _ in range(luck.randint(1, 6)):
+            at = luck.randrange(len(data))
+            data[at : at + luck.choice((0, 1, 1, 20))] = bytes(
+                luck.choices(b'|^~\\&\r\n\x00\xff"0I9.-', k=luck.randint(0, 3))
+            )
+        try:
+            statements_of_message(decoded(bytes(data), "UNICODE UTF-8"), RECEIVED, {})
+        except Refused:
+            refused += 1
+    assert 0 < refused < 1500
