@@ -17,12 +17,12 @@ import numpy.typing as npt
 
 from lymphoma.errors import NotComputable
 from lymphoma.evaluation.fitting import CUTOFF_MONTHS, Predictions
+from lymphoma.evaluation.flexible import FlexibleCurve
 from lymphoma.evaluation.ranking import ComparablePairs, auc_of_counts
 from lymphoma.evaluation.weighted import FailedBy, StratifiedCox
 from lymphoma.survival.brier import brier_contributions
 from lymphoma.survival.follow_up import Floats, FollowUp
 from lymphoma.survival.ipcw import event_weights, horizon_weights
-from lymphoma.survival.splines import quantile_knots, restricted_cubic
 
 __all__ = [
     "DISTANCES",
@@ -47,9 +47,6 @@ DISTANCES: tuple[Probability, ...] = ("ici", "e50", "e90")
 GROUPING: tuple[Grouping, ...] = ("sensitivity", "specificity", "ppv", "npv")
 NET_BENEFIT_THRESHOLDS = (0.1, 0.2, 0.3, 0.4)
 """Risks of progression within two years at which another treatment might be thought of [A]."""
-SAFE = 1e-10
-"""Distance that predicted risks keep from 0 and 1 on the log(-log) scale."""
-
 Statistic = Callable[[Floats], Floats]
 Bools = npt.NDArray[np.bool_]
 
@@ -179,26 +176,11 @@ def _distances(setting: Setting, survival: Floats, months: float) -> Statistic |
     tested = setting.predicted.fold >= 0
     if not np.isfinite(survival[tested]).all():
         return None
-    s = np.clip(survival[tested], SAFE, 1 - SAFE)
-    scale = np.log(-np.log(s))
-    follow_up = setting.follow_up.take(tested)
     try:
-        basis = restricted_cubic(scale, quantile_knots(scale, 3))
-        cox = StratifiedCox(follow_up, basis, np.zeros(follow_up.n, dtype=np.int64))
+        curve = FlexibleCurve(setting.follow_up.take(tested), survival[tested], months)
     except NotComputable:
         return None
-    start = cox.coefficients(np.ones((follow_up.n, 1)))[0]
-
-    def statistic(counts: Floats) -> Floats:
-        w = counts[tested]
-        beta = cox.coefficients(w, start if np.isfinite(start).all() else None)
-        hazard = cox.hazard_at(w, beta, months)
-        observed = 1 - np.exp(-np.exp((basis - cox.centre) @ beta.T) * hazard)
-        gap = np.abs(observed - (1 - s)[:, None])
-        mean = (gap * w).sum(axis=0) / w.sum(axis=0)
-        return np.column_stack([mean, *_quantiles(gap, w, (0.5, 0.9))])
-
-    return statistic
+    return lambda counts: curve.distances(counts[tested])
 
 
 def threshold_panel(setting: Setting) -> Panel:
@@ -270,15 +252,6 @@ def _side_by_side(parts: Sequence[Statistic], counts: Floats) -> Floats:
     if not parts:
         return np.zeros((counts.shape[1], 0))
     return np.concatenate([part(counts) for part in parts], axis=1)
-
-
-def _quantiles(values: Floats, weights: Floats, shares: tuple[float, ...]) -> list[Floats]:
-    """(B,) per share: the least value (n, B) with that share of the weight at or below it."""
-    order = np.argsort(values, axis=0)
-    ordered = np.take_along_axis(values, order, axis=0)
-    reached = np.cumsum(np.take_along_axis(weights, order, axis=0), axis=0)
-    rows = [(reached < share * reached[-1]).sum(axis=0) for share in shares]
-    return [ordered[np.minimum(row, len(values) - 1), np.arange(values.shape[1])] for row in rows]
 
 
 def nan_mean(parts: Sequence[Floats]) -> Floats:

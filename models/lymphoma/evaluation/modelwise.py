@@ -12,6 +12,7 @@ from lymphoma.errors import NotComputable
 from lymphoma.evaluation.as_published import as_published
 from lymphoma.evaluation.figures import Figures, number
 from lymphoma.evaluation.fitting import CUTOFF_MONTHS, Predictions
+from lymphoma.evaluation.flexible import FlexibleCurve
 from lymphoma.evaluation.measures import DISTANCES, GROUPING, NET_BENEFIT_THRESHOLDS, Key
 from lymphoma.evaluation.ranking import ComparablePairs
 from lymphoma.evaluation.result import (
@@ -34,7 +35,6 @@ from lymphoma.prognosis.fit import group_curve
 from lymphoma.prognosis.model import HORIZONS_MONTHS
 from lymphoma.survival.calibration import (
     CalibrationGroup,
-    calibration_curve,
     calibration_groups,
     greenwood_nam_dagostino,
 )
@@ -159,13 +159,13 @@ def _point(group: CalibrationGroup) -> CalibrationPoint:
 
 def _drawn_curve(follow_up: FollowUp, survival: Floats, months: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
     try:
-        curve = calibration_curve(follow_up, survival, months)
+        curve = FlexibleCurve(follow_up, survival, months)
     except NotComputable:
         return (), ()
     at = np.unique(np.percentile(curve.predicted, PERCENTS))
     order = np.argsort(curve.predicted, kind="stable")
-    observed = np.interp(at, curve.predicted[order], curve.observed[order])
-    return tuple(at.tolist()), tuple(observed.tolist())
+    observed = curve.observed(np.ones((follow_up.n, 1)))[order, 0]
+    return tuple(at.tolist()), tuple(np.interp(at, curve.predicted[order], observed).tolist())
 
 
 def _greenwood(follow_up: FollowUp, survival: Floats, months: float) -> TestResult:
