@@ -199,6 +199,7 @@ class TestPassThrough:
         written = orthanc.client.put("/nodal/api/patients/HOSP~%C3%A4%201/clinical", json={"stage": 2})
         assert written.status_code == 200
         assert behind.node.clinical("HOSP~ä 1").record.stage == 2
+        assert behind.node.clinical_by == ["orthanc:dr"]
         assert {event.details.get("by") for event in behind.trail.events()} == {"orthanc:dr"}
 
     def test_errors_keep_their_form(self, orthanc: OrthancServer) -> None:

@@ -172,6 +172,12 @@ class TestTimepoint:
         nothing = of(first, second, scan="20270101")
         assert (nothing.timepoint, nothing.unusable) == (None, ())
 
+    def test_the_word_on_this_very_scan_goes_before_one_on_every_scan(self) -> None:
+        dated = stated("timepoint", "interim", "api", "20260111", effective="20260110")
+        general = stated("timepoint", "baseline", "api", "20260301")
+        assert of(general, dated).timepoint == "interim"
+        assert of(general, dated, scan="20260501").timepoint == "baseline"
+
     def test_sources_that_differ_are_shown(self) -> None:
         record = of(stated("timepoint", "baseline", "api"), stated("timepoint", "follow_up", "fhir"))
         assert record.conflicts[0].others == (Said("follow_up", "fhir"),)
@@ -182,6 +188,11 @@ class TestUnusable:
 
     def test_is_shown(self) -> None:
         assert of(unusable=(self.NOTE, self.NOTE)).unusable == (self.NOTE,)
+
+    def test_beside_a_usable_word_of_the_same_message_it_is_shown_too(self) -> None:
+        other = stated("ldh_ratio", 2.0, "hl7", "20260111", effective="20260109")
+        record = of(other, unusable=(self.NOTE,))
+        assert (record.ldh_ratio, record.unusable) == (2.0, (self.NOTE,))
 
     def test_a_later_usable_word_of_the_same_source_takes_its_place(self) -> None:
         better = stated("ldh_ratio", 2.0, "hl7", "20260112", effective="20260111")

@@ -172,7 +172,15 @@ class TestRevisions:
         note = Unusable("ldh_ratio", "hl7", ENTERED, "480 U/L", "no upper limit of normal")
         (third,) = desk.tell(job, unusable=(note,))
         desk.compute(third.job_id)
-        assert desk.tell(job, unusable=(replace(note, entered_at="20300505"),)) == []
+        again = PatientStatements(desk.key(job), (), (replace(note, entered_at="20300505"),))
+        assert desk.service.put_statements(again, replace_source=False) == []
+        before = desk.service.clinical(desk.key(job))
+        (fourth,) = desk.service.put_statements(again, replace_source=True)  # the stage that HL7 had sent goes with it
+        after = desk.service.clinical(desk.key(job))
+        assert (len(before.record.conflicts), len(after.record.conflicts)) == (1, 0)
+        desk.compute(fourth.job_id)
+        once_more = replace(again, unusable=(replace(note, entered_at="20300606"),))
+        assert desk.service.put_statements(once_more, replace_source=True) == []
 
     def test_a_callers_record_replaces_the_callers_alone(self, desk: Desk, job: str) -> None:
         desk.tell(job, stated("stage", 3))
