@@ -10,7 +10,7 @@ from reportlab.lib.pagesizes import A4
 
 from nodal.report.pdf_sheet import ACCENT, HAIR, INK, MUTED, Colour, Document
 
-__all__ = ["BOTTOM", "LEFT", "RIGHT", "TOP", "WIDTH", "Column", "Flow"]
+__all__ = ["BOTTOM", "LABEL", "LEFT", "RIGHT", "TOP", "WIDTH", "Column", "Flow"]
 
 LEFT = 43.0
 RIGHT = A4[0] - 43.0

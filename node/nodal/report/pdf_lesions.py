@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from nodal.findings import Findings, Lesion
 from nodal.report.inputs import ReportInputs
-from nodal.report.pdf_flow import LEFT, RIGHT, Column, Flow
+from nodal.report.pdf_flow import LABEL, LEFT, RIGHT, Column, Flow
 from nodal.report.pdf_mip import lesion_ink
-from nodal.report.pdf_sheet import MUTED
+from nodal.report.pdf_sheet import MUTED, Document
 from nodal.report.pdf_words import UNKNOWN, amount
 from nodal.report.system_words import SIMULATION_TRAINED, system_title
 
@@ -23,9 +23,11 @@ _MOST_ATTENTION = 2
 """Systems whose attention has room beside the measures."""
 
 
-def _columns(attention: Sequence[str]) -> tuple[Column, ...]:
+def _columns(sheet: Document, attention: Sequence[str]) -> tuple[Column, ...]:
     """The table's columns; each system's attention stands last, and the sites give way to it."""
-    shift = _ATTENTION_WIDTH * len(attention)
+    names = [system_title(name) for name in attention]
+    widths = [max(_ATTENTION_WIDTH, sheet.type.width(name, LABEL, True) + 8) for name in names]
+    shift = sum(widths)
     fixed = (
         Column("Lesion", "", LEFT + 26),
         Column("Site", "", LEFT + 40, "left", _SITE_WIDTH - shift),
@@ -37,8 +39,7 @@ def _columns(attention: Sequence[str]) -> tuple[Column, ...]:
         Column("Diameter", "mm, longest", LEFT + 458 - shift),
         Column("Hottest", "PET image", RIGHT - shift),
     )
-    names = (system_title(name) for name in attention)
-    places = (RIGHT - _ATTENTION_WIDTH * (len(attention) - 1 - n) for n in range(len(attention)))
+    places = (RIGHT - sum(widths[n + 1 :]) for n in range(len(widths)))
     return (*fixed, *(Column(name, "weight, %", at) for name, at in zip(names, places, strict=True)))
 
 
@@ -49,7 +50,7 @@ def lesion_table(flow: Flow, inputs: ReportInputs) -> None:
         return
     flow.heading("Lesions" if len(lesions) > 1 else "Lesion", needed=_HEAD + min(len(lesions), 3) * _ROW)
     attention = sorted({name for lesion in lesions for name in lesion.attention})[:_MOST_ATTENTION]
-    columns = _columns(attention)
+    columns = _columns(flow.document, attention)
     flow.table_head(columns)
     for lesion in lesions:
         if flow.ensure(_ROW):
@@ -86,7 +87,7 @@ def _cells(lesion: Lesion, inputs: ReportInputs, attention: Sequence[str]) -> tu
         amount(lesion.tlg_g, digits=1),
         amount(lesion.longest_diameter_mm, digits=0),
         _image_number(lesion, inputs),
-        *(f"{100 * lesion.attention[name]:.0f}" if name in lesion.attention else UNKNOWN for name in attention),
+        *(f"{100 * lesion.attention[name]:.1f}" if name in lesion.attention else UNKNOWN for name in attention),
     )
 
 

@@ -33,7 +33,7 @@ TICK = 2.6
 MARK = 2.7
 """Half the diagonal of a mark."""
 OVERHANG = 9.0
-"""How far beyond an axis a mark may stand that lies outside it; one further out stands there with an arrow."""
+"""How far beyond an axis a mark may stand that lies outside it; one further out is an arrow there."""
 _NUMBER_SIZE = 7.2
 
 
@@ -236,6 +236,12 @@ def _diamond(sheet: Document, x: float, y: float, half: float = MARK) -> None:
     sheet.polygon(around, stroke=PAPER, width=0.7, fill=PATIENT)
 
 
+def _pointer(sheet: Document, x: float, y: float, side: int) -> None:
+    """A value further out than the drawing goes: an arrow's head towards it, to the right (1) or to the left (-1)."""
+    around = [(x - side * MARK, y - MARK), (x + side * MARK, y), (x - side * MARK, y + MARK)]
+    sheet.polygon(around, stroke=PAPER, width=0.7, fill=PATIENT)
+
+
 def _span(sheet: Document, start: float, end: float, y: float) -> None:
     """What remains possible, as a bar with both its ends."""
     sheet.polygon([(start, y), (end, y)], stroke=PATIENT, width=2.2, closed=False)
@@ -249,7 +255,11 @@ def _covariate_mark(sheet: Document, row: _Row, one: NomogramPoints, right: floa
         return
     start, end = row.length
     outside = not start - 0.01 <= row.scale.x(one.points) <= end + 0.01
-    _diamond(sheet, _kept(row.scale, one.points), row.y)
+    at = _kept(row.scale, one.points)
+    if abs(at - row.scale.x(one.points)) > 0.01:
+        _pointer(sheet, at, row.y, 1 if at > row.scale.left else -1)
+    else:
+        _diamond(sheet, at, row.y)
     value = f"{one.value}, outside" if outside else str(one.value)
     room = READINGS - 48
     size = _NUMBER_SIZE if sheet.type.width(value, _NUMBER_SIZE, True) <= room else LABEL_SIZE

@@ -310,6 +310,14 @@ def test_a_system_without_a_model_of_survival_gives_its_score() -> None:
         assert any("0.2718" in page for page in pages) is (level == "E1")
 
 
+def test_attention_of_two_systems_has_a_column_each() -> None:
+    inputs = judged(made(8))
+    lesions = tuple(replace(one, attention={"lamp": 0.25, "multitask_unet": 0.625}) for one in inputs.findings.lesions)
+    text = " ".join(joined(page) for page in letters(render_pdf(with_findings(inputs, lesions=lesions), TARGET)))
+    assert "LAMP weight, % Multi-task U-Net weight, %" in text
+    assert len(re.findall(r"\d+ 25\.0 62\.5", text)) == 8
+
+
 def test_an_empty_record_is_shown_as_unknown() -> None:
     inputs = with_findings(made(1), clinical=ClinicalRecord())
     text = " ".join(joined(page) for page in letters(render_pdf(inputs, TARGET)))
