@@ -99,10 +99,10 @@ def patients_with_origins(
 
     Args:
         settings: how PET headers are read, and the segmentation of a patient without a contour.
-        progress: called with (patients done, patients in all).
+        progress: called with (steps done, steps in all); a cohort with images is checked first, then measured.
 
     Raises:
-        WrongUsage: no such folder. Refused: COHORT_TABLE; NO_USABLE_PATIENT.
+        WrongUsage: no such folder. Refused: COHORT_TABLE; NO_USABLE_PATIENT. Failed: NOT_INSTALLED, the segmentation.
     """
     if not folder.is_dir():
         raise WrongUsage(f"{folder} is not a folder")
@@ -113,15 +113,15 @@ def patients_with_origins(
     plain = [row for row in rows if not row.study]
     for row in plain:
         _add_row(gathered, row, told)
-    tell(len(plain), len(rows))
-    virtual, method = about.virtual, ""
-    if len(plain) < len(rows):
-        cohort = _read_images(folder, rules)
-        gathered.count("unusable", len(rows) - len(plain) - (len(cohort.subjects) if cohort else 0))
+    studies, virtual, method = len(rows) - len(plain), about.virtual, ""
+    steps = len(rows) if not studies else 2 * len(rows)
+    if studies:
+        cohort = _read_images(folder, rules, lambda done, _: tell(done, steps))
+        gathered.count("unusable", studies - (len(cohort.subjects) if cohort else 0))
         if cohort is not None:
             virtual = virtual or cohort.virtual
-            method = _add_studies(gathered, cohort, told, rules, lambda done: tell(len(plain) + done, len(rows)))
-    tell(len(rows), len(rows))
+            method = _add_studies(gathered, cohort, told, rules, lambda done: tell(len(rows) + done, steps))
+    tell(steps, steps)
     if not gathered.patients:
         raise Refused(Code.NO_USABLE_PATIENT, f"none of {len(rows)} patients has an outcome that can be used")
     counts = gathered.counts
@@ -152,10 +152,10 @@ def _content(clinical: ClinicalFactors, pet: PetMeasures, outcomes: Mapping[Endp
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _read_images(folder: Path, settings: Settings) -> FolderCohort | None:
+def _read_images(folder: Path, settings: Settings, progress: Progress) -> FolderCohort | None:
     """The part of the cohort that has images; None where none of it can be used."""
     try:
-        return read_cohort(folder, settings)
+        return read_cohort(folder, settings, progress=progress)
     except Refused as fault:
         if fault.code is not Code.NO_USABLE_PATIENT:
             raise

@@ -120,7 +120,8 @@ def test_measures_inside_the_contour_of_a_study(tmp_path: Path) -> None:
     assert patients.pet[0].suv_max == 9.0
     assert (patients.pet[0].lesion_count, patients.pet[0].dmax_bulk_mm) == (1, 0.0)
     assert patients.pet[0].sdmax_per_m is None  # NIfTI has no height
-    assert seen[-1] == (2, 2)
+    assert seen[-1] == (4, 4)  # two checked, two measured
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
 
 
 def test_measures_are_kept_until_the_files_change(tmp_path: Path) -> None:
