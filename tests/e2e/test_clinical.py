@@ -117,12 +117,12 @@ def test_a_record_that_comes_late(node: NodeProcess, folder: Path, virtual_study
 
     answer = node.client.post("/api/fhir", json=bundle_of(virtual_study))
     assert answer.status_code == 200, answer.text
-    (taken,) = answer.json()
+    (taken,) = answer.json()["patients"]
     assert (taken["fields"], taken["unusable"]) == (["ecog"], [])
     (third,) = taken["jobs"]
     reached(node, third)
     assert findings(node, third)["clinical"]["ecog"] == 1
-    assert node.client.post("/api/fhir", json=bundle_of(virtual_study)).json()[0]["jobs"] == []
+    assert node.client.post("/api/fhir", json=bundle_of(virtual_study)).json()["patients"][0]["jobs"] == []
 
     known = node.client.get(patient).json()
     assert known["study_date"] == header.StudyDate

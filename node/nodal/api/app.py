@@ -59,6 +59,6 @@ def create_app(service: NodeApi, settings: Settings, trail: Trail, *, announce: 
 
     add_fault_handlers(app)
     results, metrics = JobResults(settings.state_dir), NodeMetrics(service, settings.state_dir)
-    app.include_router(api_router(Doors(service, trail, results, metrics, announce)))
+    app.include_router(api_router(Doors(service, trail, results, metrics, announce, settings.fhir)))
     app.include_router(ui_router())
     return app

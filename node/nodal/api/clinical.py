@@ -14,7 +14,7 @@ from nodal.clinical.statements import PatientStatements
 from nodal.clinical.values import AGE_YEARS, HEIGHT_M, LDH_RATIO, WEIGHT_KG, checked
 from nodal.errors import WrongUsage
 
-__all__ = ["ClinicalIn", "PatientTaken", "patient_key_of"]
+__all__ = ["BundleTaken", "ClinicalIn", "PatientTaken", "patient_key_of"]
 
 DT = r"^\d{14}(\.\d{1,6})?([+-]\d{4})?$"
 DA_OR_DT = r"^\d{8}(\d{6}(\.\d{1,6})?([+-]\d{4})?)?$"
@@ -108,6 +108,14 @@ class PatientTaken:
     fields: tuple[str, ...]
     unusable: tuple[Unusable, ...]
     jobs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class BundleTaken:
+    """What was taken of a bundle. ``unattributed``: why a resource in it belongs to no patient; a sentence each."""
+
+    patients: tuple[PatientTaken, ...]
+    unattributed: tuple[str, ...]
 
 
 def patient_key_of(text: str) -> str:

@@ -10,14 +10,15 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Query, Request
 from fastapi.concurrency import run_in_threadpool
 
-from nodal.api.clinical import ClinicalIn, PatientTaken, patient_key_of
+from nodal.api.clinical import BundleTaken, ClinicalIn, PatientTaken, patient_key_of
 from nodal.api.security import caller
 from nodal.api.service import NodeApi
-from nodal.clinical.fhir import statements_of_bundle
+from nodal.clinical.fhir import read_bundle
 from nodal.clinical.statements import PatientStatements
 from nodal.errors import Code, Refused
 from nodal.jobs.clinical import ClinicalView
 from nodal.jobs.model import JobView
+from nodal.settings import FhirSettings
 
 __all__ = ["clinical_router"]
 
@@ -27,7 +28,7 @@ DA = r"^\d{8}$"
 _BUNDLE = {"required": True, "content": {"application/fhir+json": {"schema": {"type": "object"}}}}
 
 
-def clinical_router(service: NodeApi) -> APIRouter:
+def clinical_router(service: NodeApi, fhir_settings: FhirSettings) -> APIRouter:
     """``PUT`` and ``GET`` of a patient's record, and ``POST`` of a FHIR Bundle."""
     router = APIRouter(tags=["clinical records"])
 
@@ -54,15 +55,16 @@ def clinical_router(service: NodeApi) -> APIRouter:
         summary="A FHIR R4 or R5 Bundle with Patient, Condition and Observation; what was taken of each patient",
         openapi_extra={"requestBody": _BUNDLE},
     )
-    async def fhir(request: Request) -> list[PatientTaken]:
+    async def fhir(request: Request) -> BundleTaken:
         body, received = await request.body(), datetime.now(UTC).strftime("%Y%m%d%H%M%S%z")
-        return await run_in_threadpool(_take_bundle, service, body, received)
+        return await run_in_threadpool(_take_bundle, service, body, received, fhir_settings.issuers)
 
     return router
 
 
-def _take_bundle(service: NodeApi, body: bytes, received: str) -> list[PatientTaken]:
-    return [_taken(service, patient) for patient in statements_of_bundle(_json_object(body), received)]
+def _take_bundle(service: NodeApi, body: bytes, received: str, issuers: Mapping[str, str]) -> BundleTaken:
+    read = read_bundle(_json_object(body), received, issuers)
+    return BundleTaken(tuple(_taken(service, patient) for patient in read.patients), read.unattributed)
 
 
 def _taken(service: NodeApi, patient: PatientStatements) -> PatientTaken:

@@ -22,6 +22,7 @@ from nodal.errors import Code, Failed, WrongUsage
 from nodal.jobs.model import IntakeView, JobView, Stage, StudySource
 from nodal.jobs.results import StoredObject
 from nodal.jobs.service import Health
+from nodal.settings import FhirSettings
 
 __all__ = ["Doors", "api_router"]
 
@@ -39,6 +40,7 @@ class Doors:
 
     Attributes:
         announce: what the plugin's hint goes through; None takes every hint for news.
+        fhir: whose identifiers a Bundle's patients have.
     """
 
     service: NodeApi
@@ -46,6 +48,7 @@ class Doors:
     results: JobResults
     metrics: NodeMetrics
     announce: Announce | None
+    fhir: FhirSettings
 
 
 class StudyIn(BaseModel):
@@ -90,7 +93,7 @@ def api_router(doors: Doors) -> APIRouter:
     """All endpoints of the node."""
     router = APIRouter(prefix="/api")
     _studies(router, doors)
-    router.include_router(clinical_router(doors.service))
+    router.include_router(clinical_router(doors.service, doors.fhir))
     _jobs(router, doors)
     _verbs(router, doors)
     _results(router, doors)

@@ -31,7 +31,8 @@ def node() -> FakeNode:
 
 @pytest.fixture
 def client(node: FakeNode, tmp_path: Path) -> Iterator[TestClient]:
-    app = create_app(node, Settings(state_dir=tmp_path), Trail(tmp_path / "audit"))
+    settings = Settings(state_dir=tmp_path, fhir={"issuers": {"urn:oid:1.2.3.4": "HOSP"}})  # type: ignore[arg-type]
+    app = create_app(node, settings, Trail(tmp_path / "audit"))
     with TestClient(app, base_url="http://127.0.0.1:8095", raise_server_exceptions=False) as made:
         yield made
 
@@ -144,13 +145,15 @@ LDH = {
 class TestFhir:
     def test_a_bundle_is_taken_and_answered_by_patient(self, client: TestClient, node: FakeNode) -> None:
         no_limit = {**LDH, "effectiveDateTime": "2026-01-08", "referenceRange": []}
-        answer = client.post("/api/fhir", json=bundle(PERSON, LDH, no_limit))
+        stranger = {**LDH, "subject": {"reference": "Patient/nobody"}}
+        answer = client.post("/api/fhir", json=bundle(PERSON, LDH, no_limit, stranger))
         assert answer.status_code == 200
-        (taken,) = answer.json()
+        (taken,) = answer.json()["patients"]
+        assert len(answer.json()["unattributed"]) == 1
         assert set(taken["fields"]) == {"birth_date", "sex", "ldh_ratio"}
         assert taken["jobs"] == [f"{JOB[:-1]}1"]
         assert [one["field"] for one in taken["unusable"]] == ["ldh_ratio"]
-        assert "4711" in taken["patient_key"]
+        assert taken["patient_key"] == "HOSP~4711"
         record = node.clinical(taken["patient_key"], "20260110").record
         assert (record.age_years, record.sex, record.ldh_ratio) == (65.0, "F", 2.0)
 
