@@ -32,12 +32,14 @@ from lymphoma.training.bundle_files import (
     EVIDENCE,
     METADATA,
     NEEDED,
+    NEXT_EVIDENCE,
     OUT_OF_FOLD,
     STATISTICS,
     SURVIVAL,
     TRAIN,
     bundle_digest,
     check_files,
+    finish_evidence,
     listed_files,
     parse,
     read_metadata,
@@ -243,6 +245,7 @@ def load_bundle(folder: Path, systems: Collection[str], *, for_acceptance: bool 
     if metadata.nodal.system not in systems:
         raise BundleRefused("BUNDLE_SYSTEM_UNKNOWN", f"{metadata.nodal.system} is none of {', '.join(sorted(systems))}")
     check_files(folder, metadata)
+    finish_evidence(folder, metadata)
     for name, sha256 in listed_files(metadata):
         verify(folder, name, sha256)
     evidence = parse(_EVIDENCE, folder, EVIDENCE)
@@ -257,14 +260,19 @@ def load_bundle(folder: Path, systems: Collection[str], *, for_acceptance: bool 
 
 
 def write_evidence(bundle: Bundle, evidence: Evidence) -> Bundle:
-    """Replaces the evidence of a bundle (calibration, acceptance) and its digest; weights stay as they are."""
-    write_json(bundle.folder / EVIDENCE, _EVIDENCE.dump_python(evidence, mode="json"))
+    """Replaces the evidence of a bundle (calibration, acceptance) and its digest; weights stay as they are.
+
+    A kill in between leaves the old evidence or the new: the new one lies ready before the metadata names its digest,
+    and is put in its place now or when the bundle is next loaded.
+    """
+    write_json(bundle.folder / NEXT_EVIDENCE, _EVIDENCE.dump_python(evidence, mode="json"))
+    sha256 = file_sha256(bundle.folder / NEXT_EVIDENCE)
     files = tuple(
-        FileDigest(entry.file, file_sha256(bundle.folder / EVIDENCE)) if entry.file == EVIDENCE else entry
-        for entry in bundle.metadata.nodal.files
+        FileDigest(entry.file, sha256) if entry.file == EVIDENCE else entry for entry in bundle.metadata.nodal.files
     )
     metadata = replace(bundle.metadata, nodal=replace(bundle.metadata.nodal, files=files))
     write_json(bundle.folder / METADATA, asdict(metadata))
+    finish_evidence(bundle.folder, metadata)
     return replace(bundle, metadata=metadata, evidence=evidence)
 
 

@@ -11,18 +11,21 @@ from typing import TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from lymphoma.errors import BundleRefused
-from lymphoma.training.files import write_whole
+from lymphoma.training.files import file_sha256, put_in_place, write_whole
 from lymphoma.training.metadata import LAYOUT, Metadata
 
 __all__ = [
-    "CARD", "EVIDENCE", "METADATA", "NEEDED", "OUT_OF_FOLD", "STATISTICS", "SURVIVAL", "TRAIN", "bundle_digest",
-    "check_files", "listed_files", "parse", "read_metadata", "survival_name", "write_json",
+    "CARD", "EVIDENCE", "METADATA", "NEEDED", "NEXT_EVIDENCE", "OUT_OF_FOLD", "STATISTICS", "SURVIVAL", "TRAIN",
+    "bundle_digest", "check_files", "finish_evidence", "listed_files", "parse", "read_metadata", "survival_name",
+    "write_json",
 ]  # fmt: skip
 
 METADATA = "configs/metadata.json"
 TRAIN = "configs/train.yaml"
 STATISTICS = "statistics.json"
 EVIDENCE = "evidence.json"
+NEXT_EVIDENCE = ".evidence.json.next"
+"""New evidence that is not in its place yet."""
 CARD = "docs/README.md"
 OUT_OF_FOLD = "survival/out_of_fold.json"
 NEEDED = (STATISTICS, EVIDENCE)
@@ -77,6 +80,17 @@ def _check_listed(metadata: Metadata) -> None:
 
 def survival_name(word: str) -> str:
     return f"survival/{word}.json"
+
+
+def finish_evidence(folder: Path, metadata: Metadata) -> None:
+    """Puts new evidence in its place where the metadata already names it; evidence it does not name is left alone."""
+    wanted = next((entry.sha256 for entry in metadata.nodal.files if entry.file == EVIDENCE), None)
+    ready = folder / NEXT_EVIDENCE
+    try:
+        if ready.is_file() and file_sha256(ready) == wanted:
+            put_in_place(ready, folder / EVIDENCE)
+    except FileNotFoundError:
+        return  # another process was quicker with the same file
 
 
 def bundle_digest(metadata: Metadata) -> str:

@@ -225,3 +225,22 @@ def test_the_card_holds_the_models(bundle: Bundle) -> None:
     assert f"{model().cox.n} patients, {model().cox.events} events." in card
     assert "judged by this model itself" in card
     assert "Survival is said at 12, 36, 60 months" in card
+
+
+def test_evidence_survives_a_kill_between_its_two_files(bundle: Bundle) -> None:
+    evidence, metadata = bundle.folder / "evidence.json", bundle.folder / "configs/metadata.json"
+    old = evidence.read_bytes(), metadata.read_bytes()
+    write_evidence(bundle, replace(bundle.evidence, recalibrations=(FIRST,)))
+    new = evidence.read_bytes(), metadata.read_bytes()
+    ready = bundle.folder / ".evidence.json.next"
+    assert not ready.exists()
+    # killed before the metadata was replaced: what was written is not named by anything
+    evidence.write_bytes(old[0])
+    metadata.write_bytes(old[1])
+    ready.write_bytes(new[0])
+    assert load_bundle(bundle.folder, SYSTEMS).evidence == bundle.evidence
+    # killed after it: the next load finishes the work
+    metadata.write_bytes(new[1])
+    assert load_bundle(bundle.folder, SYSTEMS).evidence.recalibrations == (FIRST,)
+    assert evidence.read_bytes() == new[0]
+    assert not ready.exists()
