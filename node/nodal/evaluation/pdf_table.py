@@ -19,8 +19,9 @@ SIZE, BELOW, HEAD = 7.4, 5.9, 6.6
 """Sizes of type in points: figures, intervals below them, heads."""
 LINE, LINE_BELOW = 9.4, 7.6
 PAD = 2.6
-GAP = 9.0
-LEAST_WORDS = 88.0
+GAP = 6.5
+"""Least room between columns, in points; what a table leaves of the width is added to it."""
+LEAST_WORDS = 84.0
 """A column of words is not made narrower, in points; its words are wrapped."""
 INDENT = 7.0
 

@@ -29,6 +29,10 @@ __all__ = [
 ]
 
 MODEL = Column("Model", align="left")
+ADDED_NOTE = (
+    "Differences to the refitted IMPI, on the same patients and resamples. LR: likelihood ratio of the model's score "
+    "beside its covariates."
+)
 
 
 def added_table(result: EndpointResult) -> Table:
@@ -37,16 +41,14 @@ def added_table(result: EndpointResult) -> Table:
     labels = {model.key: model.label for model in result.models}
     columns = (
         MODEL,
-        Column("Likelihood ratio", "χ² (df), p"),
+        Column("LR χ²", "(df), p"),
         Column("Δ Harrell C"),
         Column("Δ Uno C"),
         *(Column("Δ AUC", f"at {years(months)}") for months in _months(one.auc for one in result.added)),
-        Column("Δ IBS", "below 0 is better"),
+        Column("Δ IBS", "< 0 is better"),
     )
     rows = tuple(_added_row(one, labels[one.model], columns, result, notes) for one in result.added)
-    return Table(
-        "", columns, rows, notes.lines(["Differences to the refitted IMPI, on the same patients and resamples."])
-    )
+    return Table("", columns, rows, notes.lines([ADDED_NOTE]))
 
 
 def _added_row(one: Added, label: str, columns: Sequence[Column], result: EndpointResult, notes: Notes) -> Row:
