@@ -1,15 +1,21 @@
 """``make bench``: every benchmark, one after the other. None of them is a test: they print what they measured.
 
-python -m tests.benchmarks [receive] [pipeline] [encode] [simulate]
+python -m tests.benchmarks [receive] [pipeline] [encode] [simulate] [evaluate]
 """
 
 from __future__ import annotations
 
 import sys
 
-from tests.benchmarks import encode, pipeline, receive, simulate
+from tests.benchmarks import encode, evaluate, pipeline, receive, simulate
 
-BENCHMARKS = {"receive": receive.main, "pipeline": pipeline.main, "encode": encode.main, "simulate": simulate.main}
+BENCHMARKS = {
+    "receive": receive.main,
+    "pipeline": pipeline.main,
+    "encode": encode.main,
+    "simulate": simulate.main,
+    "evaluate": evaluate.main,
+}
 
 if __name__ == "__main__":
     wanted = sys.argv[1:] or list(BENCHMARKS)

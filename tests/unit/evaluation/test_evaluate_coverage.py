@@ -36,7 +36,7 @@ def setting(seed: int) -> Setting:
 
 def test_intervals_of_c_and_of_its_difference_cover_the_truth() -> None:
     """Scores are given, so that the truth is that of a large cohort; 95 % of 120 intervals have an error of 2 %."""
-    follow_up, scores = cohort(60_000, seed=1_000_000)
+    follow_up, scores = cohort(20_000, seed=1_000_000)
     truth = [harrell(follow_up, score) for score in scores]
     inside = np.zeros(2)
     for seed in range(COHORTS):
@@ -50,5 +50,5 @@ def test_intervals_of_c_and_of_its_difference_cover_the_truth() -> None:
         assert gap.upper is not None
         inside += [one.lower <= truth[0] <= one.upper, gap.lower <= truth[0] - truth[1] <= gap.upper]
     # 95 % less the little that percentile intervals of 150 patients and 200 resamples are known to lack; 3 errors wide
-    assert (inside / COHORTS >= 0.88).all()
+    assert (inside / COHORTS >= 0.89).all()
     assert (inside / COHORTS < 1).all()
