@@ -20,11 +20,13 @@ __all__ = [
     "delineation",
     "finding_code",
     "fitting",
+    "given_contour",
     "is_regression",
     "lesion_name",
     "series_title",
 ]
 
+_GIVEN = "reference"
 _NETWORK_METHODS = ("network", "nnunet", "suv4_reviewed")
 # Systems that are a Cox model alone; the others' risk follows from a network's score.
 _REGRESSIONS = ("site", "combined")
@@ -59,16 +61,23 @@ def delineation(findings: Findings) -> Delineation:
         parameters["limits"] = qualifier
     if made.reference_sop_instance_uid:
         parameters["reference"] = made.reference_sop_instance_uid
+    if given := given_contour(findings):
         family = codes.MANUAL_PROCESSING
     else:
         family = codes.ARTIFICIAL_INTELLIGENCE if made.method in _NETWORK_METHODS else codes.THRESHOLDING
     return Delineation(
-        segment_type="SEMIAUTOMATIC" if made.reference_sop_instance_uid else "AUTOMATIC",
+        segment_type="SEMIAUTOMATIC" if given else "AUTOMATIC",
         name=f"Nodal {made.method}"[:64],
         family=family,
         version=findings.provenance.node_version,
         parameters=parameters,
     )
+
+
+def given_contour(findings: Findings) -> bool:
+    """Whether the lesions are those of a contour that was handed in; a NIfTI one has no UID."""
+    made = findings.segmentation
+    return made.method == _GIVEN or made.reference_sop_instance_uid is not None
 
 
 def contour_qualifier(findings: Findings) -> str:
@@ -109,7 +118,7 @@ def bundle_description(findings: Findings, bundle: BundleUsed) -> str:
 
 def finding_code(findings: Findings, lesion: Lesion) -> Code:
     """Neoplasm where a person or an organ map told disease from physiological uptake, else only lesion."""
-    judged = findings.segmentation.reference_sop_instance_uid or findings.segmentation.anatomy_engine != "none"
+    judged = given_contour(findings) or findings.segmentation.anatomy_engine != "none"
     return codes.NEOPLASM if judged and lesion.status == "accepted" else codes.LESION
 
 

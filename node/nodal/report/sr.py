@@ -23,7 +23,7 @@ from nodal.report import codes, identity, risk_codes
 from nodal.report.clinical_words import conflict_words, suggestion_words, unusable_words
 from nodal.report.inputs import ReportInputs, ResultObject, Target
 from nodal.report.marks import PARTIAL_TITLE, VIRTUAL_TITLE
-from nodal.report.provenance import contour_qualifier, series_title
+from nodal.report.provenance import contour_qualifier, given_contour, series_title
 from nodal.report.sr_groups import lesion_groups, patient_groups
 from nodal.report.system_words import SHOWN_SIMULATED, SIMULATION_TRAINED, shows_simulated, system_title
 from nodal.report.uids import series_uid, stable_uid
@@ -71,7 +71,7 @@ def _segmentation_method(findings: Findings) -> str:
 
 def _physiological_uptake(findings: Findings) -> str:
     made = findings.segmentation
-    if made.reference_sop_instance_uid:
+    if given_contour(findings):
         return "Lesions from a given contour"
     if made.anatomy_engine == "none":
         return "Physiological uptake not removed"

@@ -220,7 +220,7 @@ def nomogram_groups(findings: Findings, tracking: TrackingIdentifier) -> list[Co
 def _nomogram(name: str, drawn: NomogramFinding, findings: Findings, tracking: TrackingIdentifier) -> ContentSequence:
     system = findings.systems[drawn.system]
     title = NOMOGRAM_TITLES.get(name, name.replace("_", " "))
-    voice = _voice(title, system, findings)
+    voice = _voice(title.removesuffix(" nomogram"), system, findings)
     labels = {axis.covariate: axis.label for axis in drawn.axes}
     numbers = [
         one for point in drawn.points for one in _points(point, labels.get(point.covariate), drawn.endpoint, voice)
@@ -246,7 +246,9 @@ def _points(point: NomogramPoints, label: str | None, endpoint: str, voice: _Voi
     name = label or point.covariate
     about = [*voice.about_survival(endpoint), modifier(risks.COVARIATE, name)]
     about += [remark(risks.COVARIATE_VALUE, point.value)] if point.value is not None else []
-    return [number(voice.code("NOMO", f"points of {name}", endpoint), point.points, risks.UNIT_POINTS, about)]
+    # A code's name has no room for the unit, which the modifier has.
+    words = f"points of {name.partition(', ')[0]}"
+    return [number(voice.code("NOMO", words, endpoint), point.points, risks.UNIT_POINTS, about)]
 
 
 def _total(drawn: NomogramFinding, voice: _Voice) -> list[Measurement]:

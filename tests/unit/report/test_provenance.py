@@ -77,3 +77,13 @@ def test_a_contour_by_a_locally_trained_network_has_no_such_words() -> None:
     inputs = sample_inputs(1)
     local = replace(inputs.findings.segmentation, method="network", evidence="E1")
     assert contour_qualifier(with_findings(inputs, segmentation=local).findings) == ""
+
+
+@pytest.mark.parametrize("uid", ["1.2.3", None], ids=["DICOM", "NIfTI"])
+def test_a_given_contour_is_no_threshold(uid: str | None) -> None:
+    inputs = sample_inputs(1)
+    given = replace(inputs.findings.segmentation, method="reference", reference_sop_instance_uid=uid)
+    made = delineation(with_findings(inputs, segmentation=given).findings)
+    assert (made.segment_type, made.family.meaning) == ("SEMIAUTOMATIC", "Manual Processing")
+    assert made.parameters.get("reference") == uid
+    assert delineation(inputs.findings).segment_type == "AUTOMATIC"

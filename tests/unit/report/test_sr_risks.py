@@ -264,7 +264,7 @@ def test_a_systems_identity_is_the_very_bundle() -> None:
 def simulated_figures(dataset: Dataset) -> list[Number]:
     """Every number of a system or nomogram: those of the patient's groups that are not of the scan or an index."""
     found = [number for group in groups(dataset) for number in numbers(group)]
-    return [one for one in found if one.name.split(":")[0] in ("LAMP", "DeepMTS", "MTDLR nomogram")]
+    return [one for one in found if one.name.split(":")[0] in ("LAMP", "DeepMTS", "MTDLR")]
 
 
 @pytest.mark.parametrize("virtual", [True, False])
@@ -320,8 +320,9 @@ def test_a_nomograms_points_add_up(endpoint: str, words: str, missing: tuple[str
     assert [(one.only("Covariate"), one.only("Value on the axis"), one.value) for one in points] == [
         (labels[point.covariate], point.value, pytest.approx(point.points)) for point in known
     ]
+    assert points[1].name == f"MTDLR: {endpoint.upper()}, points of Ann Arbor stage"
     totals = {one.name: one.value for one in found if "Covariate" not in one.about}
-    name_of = f"MTDLR nomogram: {endpoint.upper()}, total points"
+    name_of = f"MTDLR: {endpoint.upper()}, total points"
     if missing:
         assert totals == {
             f"{name_of}, least possible": pytest.approx(drawn.total_range[0]),
@@ -407,3 +408,27 @@ def test_an_object_for_measurements_has_the_indices_and_no_system() -> None:
         "systems.lamp: NOT_SENT, not sent to this destination",
     ]
     assert [item.ManufacturerModelName for item in dataset.ContributingEquipmentSequence] == ["Nodal lymphoma node"]
+
+
+@pytest.mark.parametrize("character_set", ["ISO_IR 192", "ISO_IR 100", "ISO_IR 6"])
+def test_names_that_a_site_chose_keep_their_letters(character_set: str) -> None:
+    inputs = judged(sample_inputs(1))
+    lamp = inputs.findings.systems["lamp"]
+    group_name, cohort = "hohes Risiko – Übergang", "Universitätsspital Zürich, 東京"
+    endpoint = {name: replace(one, group=group_name) for name, one in lamp.endpoint.items()}
+    systems = {**inputs.findings.systems, "lamp": replace(lamp, cohorts=(cohort,), endpoint=endpoint)}
+    target = Target(Profile(character_set=character_set), "simulation_trained")
+    group = group_of(read(with_findings(inputs, systems=systems), target), "LAMP")
+    assert said(group, "Risk group") == [group_name, group_name]
+    assert cohort in str(said(group, "Trained on")[0])
+
+
+def test_a_group_without_a_latin_letter_has_a_code() -> None:
+    inputs = judged(sample_inputs(1))
+    lamp = inputs.findings.systems["lamp"]
+    endpoint = {"pfs": replace(lamp.endpoint["pfs"], group="高")}
+    systems = {"lamp": replace(lamp, endpoint=endpoint)}
+    group = group_of(read(with_findings(inputs, systems=systems, nomograms={})), "LAMP")
+    [item] = [item for item in group.ContentSequence if name(item) == "Risk group"]
+    assert item.ConceptCodeSequence[0].CodeMeaning == "高"
+    assert item.ConceptCodeSequence[0].CodeValue.startswith("G_")
