@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from nodal.clinical import fhir_codes as codes
+from nodal.clinical.combine import record_of
 from nodal.clinical.fhir import read_bundle, statements_of_bundle
 from nodal.clinical.record import Unusable, Value
 from nodal.clinical.statements import PatientStatements
@@ -150,6 +151,13 @@ def test_one_bad_observation_does_not_lose_the_others_and_its_values_stay_out_of
     )
 
 
+def test_a_fault_is_that_of_the_version_that_the_bundle_claims() -> None:
+    """R5 would ask for a clinicalStatus first, which R4 does not."""
+    broken = condition(stage=[{"summary": "III"}])
+    guide = {"profile": ["http://hl7.org/fhir/us/mcode/StructureDefinition/mcode-patient-bundle|4.0.0"]}
+    assert "Condition.stage.summary" in reason(said_by(broken, meta=guide))
+
+
 def test_a_patient_with_a_bad_birth_date_is_still_known() -> None:
     found = said_by(ldh(), person=patient(birthDate="1960-31-04", gender="male"))
     assert values(found) == {"sex": "M", "ldh_ratio": 2.0}
@@ -168,7 +176,8 @@ def test_what_a_patient_does_not_tell_exactly_is_not_guessed(person: Json, field
 @pytest.mark.parametrize("kind", ["transaction", "batch", "searchset", "message", "document", "history"])
 def test_every_type_of_bundle(kind: str) -> None:
     whole = bundle(ldh(), kind=kind)
-    whole["entry"].append({"request": {"method": "DELETE", "url": "Observation/9"}})
+    deleted = {"request": {"method": "DELETE", "url": "Observation/9"}}
+    whole["entry"] += [deleted, deleted | {"resource": observation(coded("89247-1"), valueInteger=1)}]
     whole["entry"].append({"resource": {"resourceType": "OperationOutcome", "issue": []}})
     (found,) = statements_of_bundle(whole, RECEIVED)
     assert values(found) == {"ldh_ratio": 2.0}
@@ -219,6 +228,20 @@ def test_nobody_gets_what_is_about_nobody_here(subject: Json) -> None:
     assert [values(one) for one in read.patients] == [{}, {}]
     assert len(read.unattributed) == 1
     assert "Eva" not in read.unattributed[0]
+
+
+def test_an_id_that_two_patients_share_names_neither() -> None:
+    people = [
+        {"fullUrl": f"https://{host}.example/fhir/Patient/1", "resource": patient(f"{host}-0001", id="1")}
+        for host in "ab"
+    ]
+    one = {"resource": ldh() | {"subject": {"reference": "Patient/1"}}}
+    read = read_bundle({"resourceType": "Bundle", "type": "collection", "entry": [*people, one]}, RECEIVED)
+    assert [values(found) for found in read.patients] == [{}, {}]
+    assert len(read.unattributed) == 1
+    own = {"fullUrl": "https://b.example/fhir/Observation/5", **one}
+    read = read_bundle({"resourceType": "Bundle", "type": "collection", "entry": [*people, own]}, RECEIVED)
+    assert [values(found) for found in read.patients] == [{}, {"ldh_ratio": 2.0}]
 
 
 def test_an_observation_without_subject_is_nobodys_even_beside_one_patient() -> None:
@@ -351,6 +374,16 @@ def test_what_was_taken_back_is_shown_and_not_used(status: str) -> None:
     assert status in reason(found)
 
 
+def test_a_result_that_is_only_registered_says_nothing() -> None:
+    found = said_by(observation(coded("2532-0")) | {"status": "registered"})
+    assert (found.statements, found.unusable) == ((), ())
+
+
+def test_a_patient_who_measured_at_home_is_not_named() -> None:
+    (told,) = said_by(ldh(performer=[{"reference": "Patient/1", "display": "Somebody"}])).statements
+    assert told.by is None
+
+
 def test_a_preliminary_value_is_taken_and_says_so() -> None:
     (told,) = said_by(ldh() | {"status": "preliminary"}).statements
     assert (told.value, told.said) == (2.0, "480 U/L, upper limit 240 U/L (preliminary)")
@@ -360,6 +393,17 @@ def test_every_dated_value_is_handed_on_each_once() -> None:
     early, late = ldh(effectiveDateTime="2026-02-01"), ldh(300, effectiveDateTime="2026-03")
     found = said_by(early, late, early)
     assert [(one.value, one.effective) for one in found.statements] == [(2.0, "20260201"), (1.25, "202603")]
+
+
+def test_the_record_takes_the_value_of_the_scan_not_the_latest() -> None:
+    found = said_by(
+        ldh(effectiveDateTime="2026-02-26T07:00:00Z"),
+        ldh(200, effectiveDateTime="2026-07-01"),  # after treatment
+        person=patient(birthDate="1960-05-04", gender="male"),
+    )
+    record = record_of(found.statements, found.unusable, study_date="20260301")
+    assert (record.ldh_ratio, record.age_years, record.sex) == (2.0, 65.0, "M")
+    assert record.sources["ldh_ratio"] == "fhir"
 
 
 def test_a_period_counts_from_its_start_and_utc_is_told() -> None:
@@ -537,6 +581,8 @@ def sites(**more: Any) -> PatientStatements:
         ({"valueString": "ovary, lung"}, None),
         ({"valueString": "no bone marrow involvement"}, None),
         ({"valueString": "lung?"}, None),
+        ({"valueString": "soft tissue of the breast"}, None),
+        ({"valueString": "pleural effusion"}, None),
         ({"valueBoolean": True}, None),
     ],
 )
@@ -625,6 +671,20 @@ def test_a_stage_without_system_counts_for_a_lymphoma_only(code: Json, read: dic
     found = said_by(condition(stage=[{"summary": {"text": "Stage III"}}]) | {"code": code})
     assert values(found) == read
     assert len(found.unusable) == (not read)
+
+
+@pytest.mark.parametrize(
+    ("stage", "word"),
+    [
+        ({"summary": {"text": "Stage III"}, "type": {"text": "TNM clinical stage group"}}, "another system"),
+        ({"summary": coded("44255004", system=SNOMED) | {"text": "Stage II"}}, "different stages"),
+        ({"summary": {"text": "limited"}}, "not an Ann Arbor stage"),
+    ],
+)
+def test_a_stage_of_a_lymphoma_that_is_not_plain(stage: Json, word: str) -> None:
+    found = said_by(condition(stage=[stage]))
+    assert values(found) == {}
+    assert word in reason(found)
 
 
 def test_a_refuted_diagnosis_stages_nothing() -> None:

@@ -232,6 +232,7 @@ def test_a_message_that_is_too_long_is_rejected_by_its_control_id_and_ends_the_c
         (b"\x16\x03\x01\x02\x00\x01" * 50, False),
         (b"\x1c\r", True),
         (b"no frame at all\x1c\r", True),
+        (oru().encode() + b"\x1c\r", True),
         (b"\x0b\x1c\r", True),
         (b"\x0b\xff\xfe\x00\x1c\r", True),
         (b"\x0b" + oru().encode()[:100], False),
