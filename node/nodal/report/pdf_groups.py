@@ -10,7 +10,7 @@ from nodal.report.pdf_nomogram import PATIENT
 from nodal.report.pdf_sheet import Colour, Document
 from nodal.report.pdf_words import capital
 
-__all__ = ["GROUP_COLOURS", "draw_groups", "groups_chart", "groups_note"]
+__all__ = ["GROUP_COLOURS", "draw_groups", "group_title", "groups_chart", "groups_note"]
 
 GROUP_COLOURS: tuple[Colour, ...] = (
     (0.05, 0.33, 0.42),
@@ -20,6 +20,12 @@ GROUP_COLOURS: tuple[Colour, ...] = (
 )
 """From the best group to the worst, darker than their ground when printed in grey; the patient's own colour is last."""
 _YEAR = 12.0
+_GRADES = frozenset({"low", "intermediate", "high"})
+
+
+def group_title(name: str) -> str:
+    """ "High risk"; a name that is no grade of risk, such as of a grouping by two scores, stands by itself."""
+    return capital(f"{name} risk" if name.rpartition("-")[2] in _GRADES else name)
 
 
 def groups_chart(finding: NomogramFinding) -> Chart:
@@ -28,7 +34,7 @@ def groups_chart(finding: NomogramFinding) -> Chart:
     ticks = tuple(_YEAR * year for year in range(int(last // _YEAR) + 1))
     groups = tuple(
         Series(
-            f"{capital(curve.name)} risk",
+            group_title(curve.name),
             curve.months,
             curve.survival,
             "step",
@@ -43,7 +49,7 @@ def groups_chart(finding: NomogramFinding) -> Chart:
         Series(name, curve.months, curve.survival, "line", colour=len(GROUP_COLOURS), emphasis=True)
         for name, curve in zip(names, finding.patient_curves, strict=False)
     )
-    rows = tuple((f"{capital(c.name)} risk", tuple(_at_risk(c, tick) for tick in ticks)) for c in finding.group_curves)
+    rows = tuple((group_title(c.name), tuple(_at_risk(c, tick) for tick in ticks)) for c in finding.group_curves)
     return Chart(
         title="",
         x_label="Months",
@@ -72,8 +78,8 @@ def groups_note(finding: NomogramFinding, system: SystemFinding) -> str:
     """Who the groups are."""
     who = "virtual patients" if system.trained_on == "virtual" else "patients"
     cohort = f" of {system.cohorts[0]}" if system.cohorts else ""
-    sizes = "; ".join(f"{c.name} risk {c.n}, {c.events} events" for c in finding.group_curves)
-    own = f" This patient: {finding.group} risk." if finding.group else " This patient's group stays open."
+    sizes = "; ".join(f"{group_title(c.name)} {c.n}, {c.events} events" for c in finding.group_curves)
+    own = f" This patient: {group_title(finding.group)}." if finding.group else " This patient's group stays open."
     if len(finding.patient_curves) > 1:
         own = f" Heavy lines: this patient at best and at worst.{own}"
     return f"Steps: Kaplan-Meier curves of {who}{cohort}, with 95 % bands ({sizes}).{own}"

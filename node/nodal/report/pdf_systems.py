@@ -6,7 +6,7 @@ from nodal.findings import EndpointFinding, Findings, SystemFinding
 from nodal.report.pdf_evidence import features_words, scores_words
 from nodal.report.pdf_figures import percentile_words, risk_words
 from nodal.report.pdf_flow import LABEL, LEFT, RIGHT, Flow
-from nodal.report.pdf_groups import GROUP_COLOURS
+from nodal.report.pdf_groups import GROUP_COLOURS, group_title
 from nodal.report.pdf_nomogram import years
 from nodal.report.pdf_percent import nearest, survival_range, survival_share
 from nodal.report.pdf_sheet import CAUTION, HAIR, INK, MUTED, Colour, Document
@@ -99,7 +99,7 @@ def _endpoint(sheet: Document, one: EndpointFinding, system: SystemFinding, x: f
         sheet.text(x, y + 9.6, capital(percentile_words(one, system)), _SMALL, colour=MUTED, max_width=_WIDTH)
         return
     at = x + _strip(sheet, one, x, y - 7.0) + 4
-    at += sheet.text(at, y, f"{capital(one.group)} risk" if one.group else "Group open", 8.2, bold=True) + 6
+    at += sheet.text(at, y, group_title(one.group) if one.group else "Group open", 8.2, bold=True) + 6
     survival = nearest(one.survival, _HEADLINE_MONTHS)
     if survival is None:
         sheet.text(at, y, "no survival predicted", _SMALL, colour=MUTED, max_width=x + _WIDTH - at)

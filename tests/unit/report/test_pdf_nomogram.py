@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from pathlib import Path
 
+import lymphoma.site
 import numpy as np
 import pytest
+from lymphoma.prognosis.measures import PetMeasures, Prospect
+from lymphoma.prognosis.reading import values_of
+from lymphoma.training.bundle import load_bundle
 from nodal.findings import NomogramFinding
+from nodal.prognosis.nomograms import nomogram_finding as from_model
 from nodal.report.fonts import Typesetter
 from nodal.report.inputs import ReportInputs, Target
 from nodal.report.pdf import render_pdf
@@ -105,6 +111,37 @@ def test_points_summed_from_the_drawing_give_the_printed_survival(complete: list
         printed = float(sheet.figure(mark[1]).split()[0]) / 100
         assert survival_at(*sheet.row(mark[1]), ruler) == pytest.approx(printed, abs=0.01)
         assert mark[0] == pytest.approx(ruler, abs=0.3)
+
+
+def shipped(**measures: float) -> ReportInputs:
+    """A virtual study judged by the shipped clinical PET model, whose volume has a logarithmic axis."""
+    inputs = judged(sample_inputs(2, virtual=True), "E0")
+    bundle = load_bundle(Path(lymphoma.site.__path__[0]) / "bundle", ("site",))
+    patient = Prospect(inputs.findings.clinical, PetMeasures(**measures))  # type: ignore[arg-type]
+    drawn = {}
+    for endpoint in ("pfs", "os"):
+        model = bundle.survival(endpoint)
+        assert model is not None
+        drawn[endpoint] = from_model("site", model, values_of(model.terms, patient), model.predict(patient))
+    systems = {"site": replace(inputs.findings.systems["deepmts"], bundle="site")}
+    return with_findings(inputs, systems=systems, nomograms={"site": drawn})
+
+
+def test_the_shipped_model_is_read_back_too() -> None:
+    inputs = shipped(tmtv_ml=412.0, suv_peak=16.3, dmax_bulk_mm=402.0)
+    (sheet,) = nomogram_sheets(inputs)
+    drawn = inputs.findings.nomograms["site"]
+    axes = len(drawn["pfs"].axes)
+    for number, finding in enumerate((drawn["pfs"], drawn["os"])):
+        first = number * (axes + 4)
+        marks = sheet.marks[first : first + axes + 4]
+        origin = sorted((w.baseline for w in sheet.words if w.text == "Points"), reverse=True)[number] + 2.4
+        points = sum(along(*sheet.row(origin), x) for x, _ in marks[:axes])
+        ruler = where(*sheet.row(marks[axes][1]), points)
+        for mark, said in zip(marks[axes + 1 :], finding.survival, strict=True):
+            printed = float(sheet.figure(mark[1]).split()[0]) / 100
+            assert survival_at(*sheet.row(mark[1]), ruler) == pytest.approx(printed, abs=0.01)
+            assert printed == pytest.approx(said.probability, abs=0.005)
 
 
 def test_the_drawing_agrees_with_the_model_itself(complete: list[Sheet]) -> None:

@@ -3,135 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 
-import numpy as np
 import pytest
 from nodal.clinical.record import ClinicalRecord
-from nodal.findings import Flag, NomogramAxis, NomogramPoints
-from nodal.report.inputs import ReportInputs, Target
 from nodal.report.marks import WATERMARK
 from nodal.report.pdf import render_pdf
-from nodal.report.pdf_flow import LEFT, RIGHT
-from nodal.settings import Profile
+from nodal.report.pdf_groups import group_title
 
-from tests.unit.report.judged import conflicts, judged, unusable
-from tests.unit.report.paper import Letter, letters
-from tests.unit.report.sample import sample_inputs, with_findings
+from tests.unit.report.judged import judged
+from tests.unit.report.paper import letters
+from tests.unit.report.reports import CASES, TARGET, drawn, joined, made, pages_of, text_of
+from tests.unit.report.sample import with_findings
 
 pytestmark = [pytest.mark.unit, pytest.mark.filterwarnings("ignore:The PN component length")]
-
-TARGET = Target(Profile(), "simulation_trained")
-made = cache(sample_inputs)
-OPEN = ("stage", "ldh_ratio", "ecog")
-LONG = "Wolfeschlegelsteinhausenbergerdorff-Featherstonehaugh "
-
-
-def long_name() -> ReportInputs:
-    return judged(
-        made(60, PatientName=f"{LONG * 2}^Adolphus {'Wilhelmina ' * 3}", PatientID="X" * 64, AccessionNumber="9" * 16),
-        missing=OPEN,
-    )
-
-
-def many_conflicts() -> ReportInputs:
-    inputs = judged(made(8))
-    record = replace(inputs.findings.clinical, conflicts=conflicts(12), unusable=unusable(5))
-    record = replace(record, extranodal_sites=("bone_marrow", "bone", "cns", "liver", "stomach", "bowel", "lung"))
-    flags = tuple(
-        Flag("SOME", f"{n}: a doubt about the scan that takes more than one line to say in full") for n in range(6)
-    )
-    return with_findings(inputs, clinical=record, quality=replace(inputs.findings.quality, flags=flags))
-
-
-def weak_covariate() -> ReportInputs:
-    """A long name, an axis of less than a point with five grades, and a value far beyond its axis."""
-    inputs = judged(made(8))
-    drawn = inputs.findings.nomograms["mtdlr"]["pfs"]
-    long = NomogramAxis("age_years", "Distance from the largest lesion to the farthest, mm", drawn.axes[0].ticks)
-    weak = NomogramAxis("ecog", "ECOG performance status", tuple((f"{n}", 0.2 * n) for n in range(5)))
-    axes = (long, *drawn.axes[1:3], weak, *drawn.axes[4:])
-    points = (NomogramPoints("age_years", "2500", 140.0), *drawn.points[1:])
-    changed = replace(drawn, axes=axes, points=points, outside=("age_years",))
-    return with_findings(inputs, nomograms={"mtdlr": {"pfs": changed, "os": changed}})
-
-
-CASES: dict[str, Callable[[], ReportInputs]] = {
-    "complete": lambda: judged(made(8)),
-    "three unknown": lambda: judged(made(8), missing=OPEN),
-    "no lesion": lambda: judged(made(0)),
-    "sixty lesions": lambda: judged(made(60)),
-    "E0 withheld": lambda: judged(made(8), "E0", withheld=True),
-    "E0 shown": lambda: judged(made(8), "E0"),
-    "virtual": lambda: judged(made(8, virtual=True), "E0"),
-    "E2": lambda: judged(made(8), "E2"),
-    "partial": lambda: judged(made(3, partial=True)),
-    "long name": long_name,
-    "many conflicts": many_conflicts,
-    "weak covariate": weak_covariate,
-    "no prognosis": lambda: made(8),
-}
-
-
-@cache
-def pages_of(name: str) -> list[str]:
-    """The text of each page, one space between words, of what stands upright."""
-    return [joined([one for one in page if not one.tilted]) for page in drawn(name)]
-
-
-@cache
-def drawn(name: str) -> list[list[Letter]]:
-    return letters(render_pdf(CASES[name](), TARGET))
-
-
-def joined(page: list[Letter]) -> str:
-    """Letters with a space wherever there is a gap or a new line."""
-    text = ""
-    before = None
-    for one in page:
-        if before is not None and (
-            one.start - before.end > 0.6 or one.start < before.start or one.top < before.bottom - 3
-        ):
-            text += " "
-        text += one.text
-        before = one
-    return text
-
-
-def text_of(name: str) -> str:
-    return " ".join(pages_of(name))
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_no_two_texts_overlap(name: str) -> None:
-    for number, page in enumerate(drawn(name)):
-        upright = [one for one in page if not one.tilted]
-        sides = np.array([(one.left, one.bottom, one.right, one.top) for one in upright])
-        low, high = sides[:, None, :2], sides[:, None, 2:]
-        # Boxes of ink; a quarter of a point is the curve of one letter reaching under its neighbour.
-        common = np.minimum(high, sides[None, :, 2:]) - np.maximum(low, sides[None, :, :2])
-        overlap = (common > 0.25).all(axis=2)
-        first, second = np.nonzero(np.triu(overlap, k=2))
-        found = [
-            (upright[a].text, upright[b].text, round(upright[a].left), round(upright[a].top))
-            for a, b in zip(first, second, strict=True)
-        ]
-        assert not found, (number + 1, found[:8])
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_nothing_is_cut_at_the_margins(name: str) -> None:
-    for page in drawn(name):
-        for one in page:
-            if one.tilted:
-                assert 0 <= one.left <= one.right <= 595.3
-                assert 0 <= one.bottom <= one.top <= 841.9
-                continue
-            # The numbers left of the first projection hang into the margin.
-            assert LEFT - 15 <= one.left <= one.right <= RIGHT + 1, one
-            assert 12 <= one.bottom <= one.top <= 825, one
 
 
 @pytest.mark.parametrize("name", ["complete", "three unknown", "E0 withheld", "E0 shown", "virtual", "long name"])
@@ -289,7 +174,7 @@ def test_every_figure_of_every_system_is_in_the_table() -> None:
 def test_groups_say_who_they_are() -> None:
     text = text_of("complete")
     assert "Kaplan-Meier curves of patients of St Elsewhere 2012-2020" in text
-    assert "low risk 171, 31 events; high risk 87, 62 events" in text
+    assert "Low risk 171, 31 events; High risk 87, 62 events" in text
     assert re.search(r"At risk Low risk 171 139", text)
 
 
@@ -316,6 +201,32 @@ def test_attention_of_two_systems_has_a_column_each() -> None:
     text = " ".join(joined(page) for page in letters(render_pdf(with_findings(inputs, lesions=lesions), TARGET)))
     assert "LAMP weight, % Multi-task U-Net weight, %" in text
     assert len(re.findall(r"\d+ 25\.0 62\.5", text)) == 8
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("high", "High risk"),
+        ("low-intermediate", "Low-intermediate risk"),
+        ("DFR low, NCCN-IPI 4 and more", "DFR low, NCCN-IPI 4 and more"),
+    ],
+)
+def test_names_of_groups(name: str, title: str) -> None:
+    assert group_title(name) == title
+
+
+def test_four_groups_of_two_scores_are_drawn_with_their_own_names() -> None:
+    inputs = judged(made(2))
+    drawn = inputs.findings.nomograms["mtdlr"]["pfs"]
+    names = ("DFR low, NCCN low", "DFR low, NCCN high", "DFR high, NCCN low", "DFR high, NCCN high")
+    curves = tuple(replace(drawn.group_curves[n % 2], name=name) for n, name in enumerate(names))
+    changed = replace(drawn, group="DFR high, NCCN low", group_curves=curves)
+    pages = [
+        joined(page)
+        for page in letters(render_pdf(with_findings(inputs, nomograms={"dfr_combined": {"pfs": changed}}), TARGET))
+    ]
+    assert all(name in pages[1] for name in names)
+    assert "This patient: DFR high, NCCN low." in pages[1]
 
 
 def test_an_empty_record_is_shown_as_unknown() -> None:
