@@ -80,7 +80,7 @@ def _subject(evaluation: Evaluation, provenance: Provenance | None) -> Section:
     for result in evaluation.endpoints:
         followed = "not reached" if result.follow_up_months is None else f"{result.follow_up_months:.1f} months"
         lines = (
-            f"{count(result.n)} of {count(result.n_known)} with a known outcome, {count(result.events)} events",
+            f"{count(result.n)} judged of {count(result.n_known)} with a known outcome, {count(result.events)} events",
             f"median follow-up {followed} (reverse Kaplan-Meier)",
             f"{result.protocol.label}, seed {result.protocol.seed}",
         )
