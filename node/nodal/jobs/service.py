@@ -209,7 +209,7 @@ class NodeService:
             revised = [view for job_id in self._registry.jobs.of_patient(key) if (view := self._take_in(job_id, key))]
         self._trail.record(
             "clinical_statements_stored",
-            by=by or sorted({one.by for one in patient.statements if one.by}),
+            by=[by] if by else sorted({one.by for one in patient.statements if one.by}),
             fields=sorted({one.field for one in patient.statements}),
             sources=sorted(_sources(patient) | set(replaced)),
             unusable=sorted({one.field for one in patient.unusable}),
