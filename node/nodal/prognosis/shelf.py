@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
 
 from lymphoma.errors import BundleRefused
-from lymphoma.prognosis.system import PrognosisSystem, installed_systems
+from lymphoma.prognosis.system import SYSTEMS, PrognosisSystem, installed_systems
 from lymphoma.training.bundle import Bundle, load_bundle
 
 from nodal.errors import Code, SettingsInvalid
@@ -55,7 +56,7 @@ def open_shelf(settings: Settings) -> Shelf:
         try:
             bundle = load_bundle(folder, systems)
         except BundleRefused as error:
-            refused[name] = RefusedBundle(name, Code(error.code), error.reason)
+            refused[_system_named_in(folder) or name] = RefusedBundle(name, Code(error.code), error.reason)
             continue
         system = bundle.metadata.nodal.system
         if system in chosen:
@@ -71,6 +72,15 @@ def open_shelf(settings: Settings) -> Shelf:
         except BundleRefused as error:
             refused[system] = RefusedBundle(system, Code(error.code), error.reason)
     return Shelf(systems, bundles, refused)
+
+
+def _system_named_in(folder: Path) -> str | None:
+    """The system that a refused bundle says it belongs to, where so much of it can be read."""
+    try:
+        system = json.loads((folder / "configs" / "metadata.json").read_bytes())["nodal"]["system"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return system if system in SYSTEMS else None
 
 
 def _shipped(system: str) -> Path | None:

@@ -20,6 +20,7 @@ from nodal.findings import (
     SystemFinding,
     Totals,
 )
+from nodal.prognosis.differing import differing
 from nodal.prognosis.gate import held_back, withheld_nomogram, withheld_system
 from nodal.prognosis.indices import published_indices
 from nodal.prognosis.nomograms import NOMOGRAM_OF
@@ -27,6 +28,10 @@ from nodal.prognosis.shelf import Shelf
 from nodal.prognosis.systems import Judged, judge
 
 __all__ = ["Asked", "Prognosis", "pet_measures", "prognose"]
+
+
+AT_SUV_4 = ("suv4", "suv4_reviewed", "reference")
+"""Ways of delineation that the IMPI may read: its threshold, and a contour that a person answers for."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +77,10 @@ def prognose(asked: Asked, shelf: Shelf, arrays: Callable[[], StudyArrays]) -> P
         arrays: reads the volumes; called only where a system runs.
     """
     barrier = _barrier(asked)
-    tmtv = asked.totals.tmtv_ml if barrier is None else None
-    without_tmtv = barrier and NotComputed("indices.impi", barrier[0], barrier[1])
-    indices, missing = published_indices(asked.clinical, tmtv, without_tmtv)
+    no_impi = barrier or _without_impi(asked)
+    indices, missing = published_indices(
+        asked.clinical, asked.totals.tmtv_ml, None if no_impi is None else NotComputed("indices.impi", *no_impi)
+    )
     judged, not_run = _systems(asked, shelf, arrays, barrier)
     systems, nomograms = _gated(asked, judged)
     said = [
@@ -84,9 +90,10 @@ def prognose(asked: Asked, shelf: Shelf, arrays: Callable[[], StudyArrays]) -> P
         indices,
         systems,
         nomograms,
-        (*missing, *not_run, *said, *_missing_nomograms(nomograms)),
+        (*missing, *not_run, *said, *_missing_nomograms(nomograms, [*not_run, *said])),
         {name: one.attention for name, one in judged.items() if one.attention},
         tuple(_used(shelf.bundles[name]) for name in judged),
+        differing(systems, indices.nccn_ipi),
     )
 
 
@@ -111,6 +118,15 @@ def _barrier(asked: Asked) -> tuple[Code, str] | None:
     made = asked.segmentation
     if made.anatomy_engine == "none" and made.method != "reference":
         return Code.NO_ANATOMY, "the volume holds physiological uptake, which no organ map removed"
+    return None
+
+
+def _without_impi(asked: Asked) -> tuple[Code, str] | None:
+    """What keeps the IMPI alone from being computed."""
+    if asked.totals.lesion_count == 0:
+        return Code.NO_AVID_LESION, "there is no FDG-avid lesion to judge"
+    if asked.segmentation.method not in AT_SUV_4:
+        return Code.COVARIATE_INVALID, "is defined on the volume at SUV 4.0; another rule drew the lesions"
     return None
 
 
@@ -156,12 +172,13 @@ def _gated(
     return systems, nomograms
 
 
-def _missing_nomograms(nomograms: Mapping[str, object]) -> list[NotComputed]:
-    """A nomogram rests on its system, whose own entry says why it is missing."""
+def _missing_nomograms(nomograms: Mapping[str, object], systems_missing: Sequence[NotComputed]) -> list[NotComputed]:
+    """A nomogram rests on its system, and is missing for the same reason."""
+    why = {one.item.removeprefix("systems."): one for one in systems_missing}
     return [
-        NotComputed(f"nomograms.{drawn}", Code.NO_BUNDLE, f"rests on {system}, which was not computed")
+        NotComputed(f"nomograms.{drawn}", why[system].code, f"rests on {system}: {why[system].reason}")
         for system, drawn in NOMOGRAM_OF.items()
-        if drawn not in nomograms and system != "combined"
+        if drawn not in nomograms and system in why
     ]
 
 
