@@ -104,7 +104,10 @@ def faults_of(resource: Json, versions: tuple[str, ...]) -> dict[str, str]:
         try:
             _model(package, kind).model_validate(dict(resource))
         except ValidationError as error:
-            faults = dict(_fault(kind, one["loc"], one["type"]) for one in reversed(error.errors(include_input=False)))
+            faults = {}
+            for one in error.errors(include_input=False):
+                element, sentence = _fault(kind, one["loc"], one["type"])
+                faults.setdefault(element, sentence)
         else:
             return {}
     return faults
