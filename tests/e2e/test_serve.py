@@ -41,7 +41,7 @@ def health(port: int | None) -> dict[str, object]:
 
 def test_both_doors_are_open_on_the_ports_that_it_names(node: Node, tmp_path: Path) -> None:
     ports = json.loads((tmp_path / "state/ports.json").read_text())
-    assert ports == {"listener": node.listener_port, "api": node.api_port}
+    assert ports == {"listener": node.listener_port, "api": node.api_port, "hl7": None}
     known = health(node.api_port)
     assert (known["parts"], known["jobs"], known["intakes_waiting"]) == ({"engine": True}, {}, 0)
     caller = AE(ae_title="TEST")

@@ -14,10 +14,10 @@ from pydicom import Dataset
 
 from nodal.clinical.combine import record_of
 from nodal.clinical.file import beside_or_note
-from nodal.clinical.header import statements_of_header
 from nodal.clinical.record import ClinicalRecord, Source, Statement, Unusable
 from nodal.clinical.statements import PatientStatements
 from nodal.clinical.stored import from_plain, to_plain
+from nodal.dicom.patient import statements_of_header
 from nodal.jobs.model import Stage
 from nodal.jobs.workspace import Workspace
 

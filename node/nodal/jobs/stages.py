@@ -35,10 +35,10 @@ from pydantic import TypeAdapter
 from pydicom import Dataset, dcmread
 
 from nodal.audit import Trail
-from nodal.clinical.header import patient_key
 from nodal.clinical.statements import PatientStatements
 from nodal.dicom.contour import read_contour
 from nodal.dicom.digest import study_digest
+from nodal.dicom.patient import patient_key
 from nodal.dicom.series import LoadedSeries, load_ct, load_pet, read_study
 from nodal.errors import Code, NodalError, Refused, SourceGone
 from nodal.findings import Segmentation, from_json, to_json

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from nodal.clinical.combine import record_of
-from nodal.clinical.header import patient_key, statements_of_header
+from nodal.dicom.patient import patient_key, statements_of_header
 from pydicom import Dataset
 
 pytestmark = pytest.mark.unit
