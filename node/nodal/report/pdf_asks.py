@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nodal.findings import Findings
-from nodal.report.clinical_words import conflict_words, factors, suggestion_words
+from nodal.report.clinical_words import FIELD_NAMES, conflict_words, field_name, suggestion_words
 from nodal.report.index_words import IMPI_NAME, listing, shown_indices
 from nodal.report.pdf_flow import LEFT, WIDTH, Flow
 from nodal.report.pdf_sheet import CAUTION, CAUTION_TINT, INK, TINT, Colour
@@ -39,6 +39,7 @@ def asks_section(flow: Flow, findings: Findings) -> None:
 def _missing(findings: Findings) -> list[_Ask]:
     """Factors that nobody stated, and what each of them holds open."""
     open_by: dict[str, list[str]] = {}
+    labels: dict[str, str] = {}
     for _, one in shown_indices(findings.indices):
         for name in one.missing if one.points is None else ():
             open_by.setdefault(name, []).append(one.name)
@@ -47,11 +48,13 @@ def _missing(findings: Findings) -> list[_Ask]:
         open_by.setdefault(name, []).append(IMPI_NAME)
     for title, by_endpoint in findings.nomograms.items():
         for nomogram in by_endpoint.values():
+            labels.update({axis.covariate: axis.label.split(",")[0] for axis in nomogram.axes})
             for name in nomogram.missing:
                 open_by.setdefault(name, []).append(NOMOGRAM_TITLES.get(title, title.replace("_", " ")))
     if not open_by:
         return []
-    names = listing(factors(tuple(open_by)))
+    # A measure or a score has no field of the record; it is called as its axis is.
+    names = listing(tuple(FIELD_NAMES.get(name) or labels.get(name) or field_name(name) for name in open_by))
     waiting = tuple(dict.fromkeys(item for items in open_by.values() for item in items))
     return [_Ask("Not known", f"{capital(names)}; this leaves open: {listing(waiting)}.")]
 

@@ -137,37 +137,24 @@ def _body(flow: Flow, inputs: ReportInputs, height: float) -> None:
 
 def _totals(sheet: Document, findings: Findings, x: float, y: float) -> float:
     totals = findings.totals
-    if totals.lesion_count:
-        number = amount(totals.tmtv_ml)
-        label = _volume_name(totals)
-        sheet.text(x, y + 7, label, LABEL + 0.4, colour=MUTED)
-        width = sheet.text(x, y + 33, number, 25.0, bold=True)
-        sheet.text(x + width + 4, y + 33, "mL", 11.0, colour=MUTED)
-        y += 41
-        low, high = totals.tmtv_range_ml
-        if high - low > 0.05:
-            y = sheet.paragraph(
-                x,
-                y + 7,
-                f"{amount(low)} mL accepted, {amount(high)} mL with lesions to be confirmed",
-                7.2,
-                RIGHT - x,
-                colour=MUTED,
-            )
-    else:
-        sheet.text(x, y + 13, "No FDG-avid lesion", 14.0, bold=True, colour=INK)
-        y = (
-            sheet.paragraph(
-                x,
-                y + 26,
-                f"Nothing in this scan met the rule: {rule(findings.segmentation)}.",
-                7.6,
-                RIGHT - x,
-                colour=MUTED,
-            )
-            - 4
+    if not totals.lesion_count:
+        return _no_lesion(sheet, findings, x, y)
+    number = amount(totals.tmtv_ml)
+    label = _volume_name(totals)
+    sheet.text(x, y + 7, label, LABEL + 0.4, colour=MUTED)
+    width = sheet.text(x, y + 33, number, 25.0, bold=True)
+    sheet.text(x + width + 4, y + 33, "mL", 11.0, colour=MUTED)
+    y += 41
+    low, high = totals.tmtv_range_ml
+    if high - low > 0.05:
+        y = sheet.paragraph(
+            x,
+            y + 7,
+            f"{amount(low)} mL accepted, {amount(high)} mL with lesions to be confirmed",
+            7.2,
+            RIGHT - x,
+            colour=MUTED,
         )
-        return _rows(sheet, ((_volume_name(totals), "0 mL"), ("Lesions", "0")), x, y)
     rows = (
         ("Lesions", str(totals.lesion_count)),
         ("TLG", amount(totals.tlg_g, "g")),
@@ -180,6 +167,14 @@ def _totals(sheet: Document, findings: Findings, x: float, y: float) -> float:
         (f"Bulky, at least {totals.bulky_threshold_mm:.0f} mm", yes_no(totals.bulky)),
     )
     return _rows(sheet, rows, x, y)
+
+
+def _no_lesion(sheet: Document, findings: Findings, x: float, y: float) -> float:
+    """Said as large as a volume would be, with the rule that nothing met."""
+    sheet.text(x, y + 13, "No FDG-avid lesion", 14.0, bold=True)
+    why = f"Nothing in this scan met the rule: {rule(findings.segmentation)}."
+    y = sheet.paragraph(x, y + 26, why, 7.6, RIGHT - x, colour=MUTED) - 4
+    return _rows(sheet, ((_volume_name(findings.totals), "0 mL"), ("Lesions", "0")), x, y)
 
 
 def _volume_name(totals: Totals) -> str:

@@ -11,7 +11,7 @@ from nodal.report.marks import WATERMARK
 from nodal.report.pdf import render_pdf
 from nodal.report.pdf_groups import group_title
 
-from tests.unit.report.judged import judged
+from tests.unit.report.judged import judged, nomogram_finding
 from tests.unit.report.paper import letters
 from tests.unit.report.reports import CASES, TARGET, drawn, joined, made, pages_of, text_of
 from tests.unit.report.sample import with_findings
@@ -53,6 +53,13 @@ def test_missing_factors_open_a_range_and_are_asked_for() -> None:
     assert "Not known LDH, ECOG performance status and Ann Arbor stage; this leaves open: IPI, R-IPI, NCCN-IPI" in first
     assert "5-year OS" not in first
     assert "Group open" in first
+
+
+def test_a_missing_score_is_called_as_its_axis() -> None:
+    inputs = judged(made(2))
+    drawn = nomogram_finding("pfs", ("score:auto_radio",))
+    pages = [joined(p) for p in letters(render_pdf(with_findings(inputs, nomograms={"mtdlr": {"pfs": drawn}}), TARGET))]
+    assert "Not known AutoRadio; this leaves open: MTDLR nomogram." in pages[0]
 
 
 def test_a_disagreement_a_suggestion_and_a_conflict_stand_on_the_first_sheet() -> None:
