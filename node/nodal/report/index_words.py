@@ -23,7 +23,6 @@ __all__ = [
     "percent",
     "percent_range",
     "points_words",
-    "rate_words",
     "shown_indices",
     "spread",
 ]
@@ -125,12 +124,6 @@ def group_words(finding: IndexFinding) -> str:
 def missing_words(finding: IndexFinding | ImpiFinding) -> str:
     """What is missing, "LDH and stage not known"; empty where nothing is."""
     return f"{listing(factors(finding.missing))} not known" if finding.missing else ""
-
-
-def rate_words(rate: PublishedRate, *, short: bool = False) -> str:
-    """A published share, "5-year overall survival 73 %", with its 95 % interval where there is one; not its source."""
-    text = f"{endpoint_at(rate.endpoint, rate.months, short=short)} {percent(rate.share)}"
-    return text if rate.interval is None else f"{text} ({percent_range(*rate.interval)})"
 
 
 def headline_rates(finding: IndexFinding) -> tuple[PublishedRate, ...]:

@@ -87,13 +87,10 @@ def test_a_reader_in_a_hurry_gets_the_survival_under_todays_treatment() -> None:
     assert finding.cns_ipi is not None
     assert finding.nccn_ipi is not None
     chosen = words.headline_rates(finding.ipi)
-    assert [words.rate_words(rate) for rate in chosen] == [
-        "5-year overall survival 67 %",
-        "5-year progression-free survival 58 %",
-    ]
+    assert [(rate.endpoint, rate.months, rate.share) for rate in chosen] == [("os", 60, 0.67), ("pfs", 60, 0.58)]
     assert all("Ruppert" in rate.source for rate in (*chosen, *words.headline_rates(finding.nccn_ipi)))
     [relapse] = words.headline_rates(finding.cns_ipi)
-    assert words.rate_words(relapse, short=True) == "2-year CNS relapse 3.4 % (2.2 to 4.4 %)"
+    assert (relapse.share, relapse.interval) == (0.034, (0.022, 0.044))
 
 
 def test_the_last_of_equal_rates_does_not_replace_the_first() -> None:
