@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from hl7.client import MLLPClient
 from nodal.errors import Code, Failed
 from nodal.serve import Node
 from nodal.settings import Settings
@@ -81,3 +82,29 @@ def test_a_node_told_to_end_ends_cleanly(tmp_path: Path) -> None:
         log = process.log_file.read_text()
     assert "node stopped" in log
     assert "Traceback" not in log
+
+
+ORU = "\r".join(
+    (
+        "MSH|^~\\&|LAB|HOSP|NODAL|NODE|20260305103000||ORU^R01^ORU_R01|M1|P|2.5.1",
+        "PID|1||77001^^^HOSP^MR||MUSTER^EVA||19600504|F",
+        "OBR|1|||2532-0^LDH^LN|||20260304",
+        "OBX|1|NM|2532-0^LDH^LN||480|U/L|120-240|H|||F\r",
+    )
+)
+
+
+def test_a_laboratory_result_becomes_part_of_the_record(tmp_path: Path) -> None:
+    running = Node(settings(tmp_path, hl7={"port": 0}))
+    running.start()
+    try:
+        assert running.hl7_port
+        with MLLPClient("127.0.0.1", running.hl7_port) as laboratory:
+            assert b"MSA|AA|M1" in laboratory.send_message(ORU)
+        with httpx.Client(trust_env=False, timeout=30) as client:
+            known = client.get(f"http://127.0.0.1:{running.api_port}/api/patients/HOSP~77001/clinical").json()
+        assert known["record"]["ldh_ratio"] == 2.0
+        assert known["record"]["sources"]["ldh_ratio"] == "hl7"
+        assert health(running.api_port)["parts"] == {"engine": True, "hl7": True}
+    finally:
+        running.stop()
