@@ -6,19 +6,19 @@ number of events, never from how well they did; every figure of performance is o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from lymphoma.errors import NotComputable
+from lymphoma.evaluation.folded import folded_concordance
 from lymphoma.evaluation.patients import Patients
 from lymphoma.prognosis.covariates import COVARIATES
 from lymphoma.prognosis.fit import fit_prognostic_model
 from lymphoma.prognosis.model import CutOffRule, Endpoint, PrognosticModel
 from lymphoma.prognosis.reading import complete
-from lymphoma.survival.bootstrap import Interval, bootstrap, interval
-from lymphoma.survival.concordance import harrell, harrell_of_resamples
+from lymphoma.survival.bootstrap import Interval
 from lymphoma.survival.cox import fit_cox
 from lymphoma.survival.design import Term, columns_of, encode
 from lymphoma.survival.follow_up import Floats, FollowUp, Ints
@@ -85,15 +85,10 @@ def fit_endpoint(
     known = patients.known(endpoint)
     terms, kept, columns = _chosen(patients, endpoint, known)
     index = known[kept]
-    follow_up, x = patients.follow_up(endpoint, index), encode(terms, columns)
+    follow_up = patients.follow_up(endpoint, index)
     parts = folds_of(patients, index, seed, endpoint)
     tell = _Steps(progress, FOLDS + resamples)
-    out_of_fold = np.empty(len(index))
-    for held in parts:
-        train = np.setdiff1d(np.arange(len(index)), held)
-        cox = fit_cox(columns_of(terms), x[train], follow_up.take(train), endpoint=endpoint)
-        out_of_fold[held] = (x[held] - x.mean(axis=0)) @ cox.coefficients
-        tell.forward(1)
+    out_of_fold = _out_of_fold(terms, encode(terms, columns), follow_up, parts, tell)
     model = fit_prognostic_model(endpoint, terms, columns, follow_up, rule=rule, out_of_fold=out_of_fold)
     return EndpointFit(
         model=model,
@@ -101,7 +96,14 @@ def fit_endpoint(
         left_out=len(known) - len(index),
         dropped=tuple(name for name in COVARIATES_IN_ORDER if name not in {term.name for term in terms}),
         out_of_fold=out_of_fold,
-        concordance=_concordance(follow_up, out_of_fold, parts, resamples, seed, tell),
+        concordance=folded_concordance(
+            follow_up,
+            out_of_fold,
+            parts,
+            resamples=resamples,
+            seed=seed,
+            progress=lambda done, _: tell.reach(FOLDS + done),
+        ),
         slope=_slope(follow_up, out_of_fold),
     )
 
@@ -141,23 +143,15 @@ def folds_of(patients: Patients, index: Ints, seed: int, endpoint: Endpoint) -> 
     return [np.array([place[name] for name in fold.validation], dtype=np.int64) for fold in made.folds]
 
 
-def _concordance(
-    follow_up: FollowUp, risk: Floats, parts: Sequence[Ints], resamples: int, seed: int, tell: _Steps
-) -> Interval:
-    """Harrell's C of each fold, in mean: risks of different folds come from different models and are not compared."""
-    follows = [follow_up.take(part) for part in parts]
-    each = [harrell_of_resamples(one, risk[part][:, None]) for one, part in zip(follows, parts, strict=True)]
-
-    def mean(counts: Floats) -> Floats:
-        found = [statistic(np.ascontiguousarray(counts[part])) for statistic, part in zip(each, parts, strict=True)]
-        average: Floats = np.nanmean(found, axis=0)
-        return average
-
-    draws = bootstrap(
-        follow_up.n, mean, resamples=resamples, seed=seed, progress=lambda done, of: tell.reach(FOLDS + done)
-    )
-    estimate = float(np.mean([harrell(one, risk[part]) for one, part in zip(follows, parts, strict=True)]))
-    return interval(estimate, draws[:, 0])
+def _out_of_fold(terms: list[Term], x: Floats, follow_up: FollowUp, parts: list[Ints], tell: _Steps) -> Floats:
+    """(n,) linear predictors about the mean covariates (n, p) of all, each by the other folds' model."""
+    found = np.empty(len(x))
+    for held in parts:
+        train = np.setdiff1d(np.arange(len(x)), held)
+        cox = fit_cox(columns_of(terms), x[train], follow_up.take(train), endpoint="out of fold")
+        found[held] = (x[held] - x.mean(axis=0)) @ cox.coefficients
+        tell.forward(1)
+    return found
 
 
 def _slope(follow_up: FollowUp, risk: Floats) -> Interval:

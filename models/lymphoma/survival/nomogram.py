@@ -1,6 +1,6 @@
 """A Cox model as a nomogram: points per covariate, their total, and survival along it. Numbers only, no drawing.
 
-The algorithm of Harrell's rms (science.md section 5): each covariate's contribution runs over its axis from a least to
+The algorithm of Harrell's rms: each covariate's contribution runs over its axis from a least to
 a most; the widest run is 100 points. LP = intercept + total / scale, S(t) = S0(t)^exp(LP). A protective covariate runs
 from right to left by itself. The axis of total points reaches the sum of all axes, so that it holds every patient that
 the axes hold; rms ends it near the highest training patient.

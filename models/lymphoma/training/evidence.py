@@ -1,4 +1,4 @@
-"""What is known of how well a bundle works, and whether it may speak (evidence.md 1)."""
+"""What is known of how well a bundle works, and whether it may speak."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ import typer
 from nodal.cli.app import Config, Json, app, err, out, read_settings, show_json
 
 if TYPE_CHECKING:
+    from lymphoma.prognosis.model import CutOffRule, Endpoint
     from rich.table import Table
 
     from nodal.evaluation.train import EndpointResult, TrainingResult
@@ -28,6 +29,14 @@ class _Endpoint(StrEnum):
 class _Groups(StrEnum):
     YOUDEN = "youden"
     TERCILES = "terciles"
+
+
+_ENDPOINTS: dict[_Endpoint, tuple[Endpoint, ...]] = {
+    _Endpoint.PFS: ("pfs",),
+    _Endpoint.OS: ("os",),
+    _Endpoint.BOTH: ("pfs", "os"),
+}
+_RULES: dict[_Groups, CutOffRule] = {_Groups.YOUDEN: "youden_24m", _Groups.TERCILES: "terciles"}
 
 
 @app.command()
@@ -57,16 +66,8 @@ def train(
     from nodal.evaluation.train import train as train_system
 
     settings = read_settings(config)
-    training = Training(
-        system,
-        cohort,
-        out_dir,
-        name,
-        ("pfs", "os") if endpoint is _Endpoint.BOTH else ("pfs",) if endpoint is _Endpoint.PFS else ("os",),
-        "terciles" if groups is _Groups.TERCILES else "youden_24m",
-        seed,
-        keep_out_of_fold=not without_out_of_fold,
-    )
+    rule = _RULES[groups]
+    training = Training(system, cohort, out_dir, name, _ENDPOINTS[endpoint], rule, seed, not without_out_of_fold)
     with Progress(console=err, transient=True) as progress:
         tasks = {what: progress.add_task(what, total=None) for what in ("patients", "models")}
         result = train_system(
