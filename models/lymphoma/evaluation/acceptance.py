@@ -16,7 +16,7 @@ from hashlib import sha256
 import numpy as np
 
 from lymphoma.errors import NotComputable
-from lymphoma.evaluation.recalibrate import CalibrationFigures, calibration_figures
+from lymphoma.evaluation.recalibrate import CalibrationFigures, calibration_figures, cross_fitted_figures
 from lymphoma.prognosis.model import Endpoint, PrognosticModel
 from lymphoma.survival.bootstrap import bootstrap, interval
 from lymphoma.survival.concordance import harrell_of_resamples
@@ -77,6 +77,8 @@ class Trial:
     Attributes:
         follow_up: of n patients with a known outcome and a result.
         linear_predictor: (n,) before any correction. impi: (n,) its linear predictor, NaN where not known.
+        corrected_here: the model's correction was fitted on these very patients, on whom it looks perfect; its
+            calibration is then judged on patients left out of such a fit.
     """
 
     endpoint: Endpoint
@@ -84,6 +86,7 @@ class Trial:
     follow_up: FollowUp
     linear_predictor: Floats
     impi: Floats
+    corrected_here: bool = False
 
 
 @dataclass(frozen=True)
@@ -200,8 +203,7 @@ def _calibration(trial: Trial, limits: Limits) -> list[Check]:
     slope: float | None = None
     ratios: list[tuple[str, float | None]] = [(f"{name} expected/observed", None)]
     try:
-        cox = trial.model.cox
-        found = calibration_figures(trial.follow_up, trial.linear_predictor, cox.baseline, trial.model.recalibration)
+        found = _figures(trial)
         slope, ratios = found.slope, _ratios(name, found)
     except NotComputable:
         pass  # both stay None, which fails
@@ -209,6 +211,13 @@ def _calibration(trial: Trial, limits: Limits) -> list[Check]:
         _within(f"{name} calibration slope", slope, limits.slope_low, limits.slope_high),
         *(_within(what, ratio, limits.ratio_low, limits.ratio_high) for what, ratio in ratios),
     ]
+
+
+def _figures(trial: Trial) -> CalibrationFigures:
+    baseline, correction = trial.model.cox.baseline, trial.model.recalibration
+    if correction is not None and trial.corrected_here:
+        return cross_fitted_figures(trial.follow_up, trial.linear_predictor, baseline)
+    return calibration_figures(trial.follow_up, trial.linear_predictor, baseline, correction)
 
 
 def _ratios(name: str, found: CalibrationFigures) -> list[tuple[str, float | None]]:

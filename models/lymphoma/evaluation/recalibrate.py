@@ -28,6 +28,7 @@ __all__ = [
     "HorizonFigures",
     "RecalibrationResult",
     "calibration_figures",
+    "cross_fitted_figures",
     "fit_recalibration",
     "recalibrate",
 ]
@@ -128,14 +129,25 @@ def recalibrate(follow_up: FollowUp, linear_predictor: Floats, baseline: Baselin
         NotComputable: as :func:`fit_recalibration`.
     """
     correction = fit_recalibration(follow_up, linear_predictor, baseline, cohort)
+    before = _figures(follow_up, linear_predictor, baseline, HORIZONS_MONTHS)
+    return RecalibrationResult(correction, before, cross_fitted_figures(follow_up, linear_predictor, baseline))
+
+
+def cross_fitted_figures(follow_up: FollowUp, linear_predictor: Floats, baseline: Baseline) -> CalibrationFigures:
+    """Figures of corrections that are fitted here: each fifth of the patients is corrected by what the others gave.
+
+    Raises:
+        NotComputable: ``NO_EFFECT``, ``COX_NOT_FITTED``, ``TOO_FEW_EVENTS``.
+    """
+    if follow_up.events < FOLDS:
+        raise NotComputable("TOO_FEW_EVENTS", f"{follow_up.events} events for {FOLDS} parts")
     corrected = np.empty_like(linear_predictor)
     splitter = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
     for kept, left in splitter.split(linear_predictor[:, None], follow_up.event):
         seen = follow_up.take(kept).closed_at(baseline.last_months)
-        part = _fitted(seen, linear_predictor[kept], baseline, cohort)
+        part = _fitted(seen, linear_predictor[kept], baseline, "")
         corrected[left] = part.intercept + part.slope * linear_predictor[left]
-    before = _figures(follow_up, linear_predictor, baseline, HORIZONS_MONTHS)
-    return RecalibrationResult(correction, before, _figures(follow_up, corrected, baseline, HORIZONS_MONTHS))
+    return _figures(follow_up, corrected, baseline, HORIZONS_MONTHS)
 
 
 def _fitted(seen: FollowUp, linear_predictor: Floats, baseline: Baseline, cohort: str) -> Recalibration:

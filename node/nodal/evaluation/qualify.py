@@ -159,7 +159,9 @@ def _trial(run: _Run, endpoint: Endpoint) -> Trial | None:
     index = known[usable[known]]
     if model is None or index.size == 0:
         return None
-    return Trial(endpoint, model, patients.follow_up(endpoint, index), lp[index], impi_of(patients)[index])
+    records = [one for one in run.bundle.evidence.recalibrations if one.endpoint == endpoint]
+    here = bool(records) and records[-1].cohort_digest == contents_digest(patients.contents)
+    return Trial(endpoint, model, patients.follow_up(endpoint, index), lp[index], impi_of(patients)[index], here)
 
 
 def _keep(bundle: Bundle, acceptance: Acceptance, limits: Limits) -> Path:

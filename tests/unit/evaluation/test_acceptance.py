@@ -8,6 +8,7 @@ from dataclasses import asdict, fields, replace
 import numpy as np
 import pytest
 from lymphoma.evaluation.acceptance import Conduct, Limits, Trial, judge, signed, verify_acceptance
+from lymphoma.evaluation.recalibrate import fit_recalibration
 from lymphoma.prognosis.covariates import covariate
 from lymphoma.prognosis.fit import fit_prognostic_model
 from lymphoma.prognosis.model import PrognosticModel, Recalibration
@@ -82,6 +83,20 @@ def test_a_site_with_twice_the_events_fails_until_it_is_recalibrated() -> None:
     assert "pfs expected/observed" in failed(other)
     correction = Recalibration(0.9, 1.0, "site", 600, 400)
     assert failed(replace(other, model=MODEL.recalibrated(correction))) == set()
+
+
+def test_a_correction_is_not_judged_by_the_patients_it_was_fitted_on() -> None:
+    other = trial(600, shift=0.9)
+    found = fit_recalibration(other.follow_up, other.linear_predictor, MODEL.cox.baseline, "site")
+    here = replace(other, model=MODEL.recalibrated(found))
+    slopes = [
+        next(check.value for check in judge([one], GOOD, Limits()) if check.name == "pfs calibration slope")
+        for one in (here, replace(here, corrected_here=True))
+    ]
+    assert slopes[0] == pytest.approx(1, abs=1e-9)
+    # Left out of the fit, patients give another slope; 380 events tell it to .065.
+    assert slopes[1] != pytest.approx(1, abs=1e-4)
+    assert slopes[1] == pytest.approx(1, abs=0.2)
 
 
 def test_a_model_too_sure_of_itself_fails_by_its_slope() -> None:
