@@ -6,9 +6,13 @@ import os
 import secrets
 from pathlib import Path
 
+from lymphoma.errors import BundleRefused
+from lymphoma.evaluation.acceptance import verify_acceptance
+from lymphoma.training.bundle import Bundle
+
 from nodal.errors import Code, Failed
 
-__all__ = ["KEY_NAME", "make_site_key", "read_site_key"]
+__all__ = ["KEY_NAME", "make_site_key", "read_site_key", "refuse_unsigned"]
 
 KEY_NAME = "acceptance.key"
 _BYTES = 32
@@ -59,3 +63,20 @@ def make_site_key(state_dir: Path) -> bytes:
     if made is None:
         raise Failed(Code.SETTINGS_INVALID, f"{KEY_NAME} cannot be kept in the state folder")
     return made
+
+
+def refuse_unsigned(bundle: Bundle, key: bytes | None) -> None:
+    """Lets a bundle of level E1 or E2 pass only where its acceptance was signed here; one of level E0 needs none.
+
+    Args:
+        key: of :func:`read_site_key`.
+
+    Raises:
+        BundleRefused: BUNDLE_NOT_ACCEPTED.
+    """
+    if bundle.evidence.level == "E0":
+        return
+    acceptance = bundle.evidence.acceptance
+    if acceptance is None or key is None or not verify_acceptance(acceptance, key):
+        what = f"the acceptance of {bundle.metadata.name} is not signed by this site's key; run nodal qualify here"
+        raise BundleRefused("BUNDLE_NOT_ACCEPTED", what)

@@ -20,7 +20,7 @@ from lymphoma.training.bundle import Bundle, load_bundle, write_evidence
 from nodal import cli, logs
 from nodal.errors import Failed, NodalError, Refused, WrongUsage
 from nodal.evaluation.calibrate import calibrate
-from nodal.prognosis.site_key import make_site_key, read_site_key
+from nodal.prognosis.site_key import make_site_key, read_site_key, refuse_unsigned
 from typer.testing import CliRunner, Result
 
 from tests.bundles import feature_cohort, feature_patients, site_bundle, site_fit
@@ -174,6 +174,31 @@ def test_a_passed_run_enables_the_bundle_and_is_signed_by_the_sites_key(
     text = Path(said["report"]).read_text() + (folder / "evidence.json").read_text()
     ids = feature_patients(400, OTHERS).ids
     assert not any(one in text for one in ids)
+
+
+def test_an_acceptance_of_another_site_or_without_a_signature_does_not_count(
+    place: Path, tmp_path: Path, state: Path
+) -> None:
+    folder = copy(place, "e1", tmp_path)
+    assert run("qualify", folder, "--cohort", place / "real", "--by", "me").exit_code == 0
+    bundle = opened(folder, accepted=True)
+    refuse_unsigned(bundle, read_site_key(state))
+    for key in (b"another site's key of 32 bytes...", None):
+        with pytest.raises(BundleRefused) as refused:
+            refuse_unsigned(bundle, key)
+        assert refused.value.code == "BUNDLE_NOT_ACCEPTED"
+    with pytest.raises(BundleRefused):
+        refuse_unsigned(site_bundle(tmp_path / "unsigned", "E1"), read_site_key(state))
+    refuse_unsigned(opened(place / "e0"), None)
+
+
+def test_a_correction_is_accepted_on_patients_left_out_of_it(place: Path, tmp_path: Path) -> None:
+    folder = copy(place, "e0", tmp_path)
+    assert run("calibrate", folder, "--cohort", place / "virtual").exit_code == 0
+    shown = run("qualify", folder, "--cohort", place / "virtual", "--by", "me", "--json")
+    checks = {one["name"]: one["value"] for one in json.loads(shown.stdout)["acceptance"]["checks"]}
+    # Judged on the patients it was fitted on it would be 1 to the last digit.
+    assert checks["pfs calibration slope"] != pytest.approx(1, abs=1e-4)
 
 
 def test_a_failed_run_is_kept_and_the_bundle_stays_disabled(place: Path, tmp_path: Path) -> None:
