@@ -34,13 +34,17 @@ def main() -> None:
     """Prints two tables and a line of JSON."""
     console = Console()
     patients = virtual_patients(PATIENTS)
+    begun = time.process_time()
     seconds, stages = _evaluation(patients)
+    processor_s = time.process_time() - begun
     memory_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     title = f"Evaluation, {PATIENTS:,} patients, {RESAMPLES:,} resamples"
     table = Table("stage", "s", title=title)
     for words, spent in stages.items():
         table.add_row(words, f"{spent:.1f}")
-    table.add_row("all", f"{seconds:.1f} (target {TARGET_S:g}; {memory_gb:.2f} GB)")
+    table.add_row(
+        "all", f"{seconds:.1f} ({processor_s:.1f} of processor time; target {TARGET_S:g}; {memory_gb:.2f} GB)"
+    )
     console.print(table)
     peers = _peers(patients)
     other = Table("Harrell's C of one model", "ms a resample", title="The same patients, one set")
@@ -48,7 +52,12 @@ def main() -> None:
         other.add_row(name, f"{1000 * spent:.1f}")
     console.print(other)
     rounded = {name: round(1000 * spent, 2) for name, spent in peers.items()}
-    measured = {"s": round(seconds, 1), "memory_gb": round(memory_gb, 2), "c_ms_per_resample": rounded}
+    measured = {
+        "s": round(seconds, 1),
+        "processor_s": round(processor_s, 1),
+        "memory_gb": round(memory_gb, 2),
+        "c_ms_per_resample": rounded,
+    }
     console.print_json(data={"evaluate": measured})
 
 

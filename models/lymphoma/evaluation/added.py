@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 from scipy.stats import norm
@@ -13,12 +14,12 @@ from lymphoma.evaluation.baselines import IMPI_REFITTED, NULL, Candidate, impi_c
 from lymphoma.evaluation.figures import Figures, holm, verdict
 from lymphoma.evaluation.fitting import Predictions
 from lymphoma.evaluation.measures import NET_BENEFIT_THRESHOLDS, Key
-from lymphoma.evaluation.result import Added, AtHorizon, AtThreshold, Comparison, TestResult
+from lymphoma.evaluation.result import Added, AtHorizon, AtThreshold, Comparison, Estimate, TestResult
 from lymphoma.survival.concordance import kang
-from lymphoma.survival.cox import LikelihoodRatio, fit_cox
+from lymphoma.survival.cox import CoxModel, LikelihoodRatio, fit_cox
 from lymphoma.survival.follow_up import Floats, FollowUp
 
-__all__ = ["added_value", "comparisons", "multiplicity_note", "nested_test"]
+__all__ = ["added_value", "comparisons", "multiplicity_note"]
 
 C_WORDS = "Harrell C"
 
@@ -35,65 +36,84 @@ def added_value(
     if IMPI_REFITTED not in keys:
         return ()
     reference = models[keys.index(IMPI_REFITTED)]
+    nested = _Nested(reference.values, follow_up, repeats[0])
     later = models[keys.index(IMPI_REFITTED) + 1 :]
-    return tuple(
-        _added(model, reference, follow_up, repeats[0], keys.index(model.key), figures, horizons) for model in later
-    )
+    tested = int((repeats[0].fold >= 0).sum())
+    found = []
+    for model in later:
+        # Beside the IMPI the question is what the system's own score adds, which is its first column.
+        row = keys.index(model.key)
+        score = model.values[:, 0] if model.kind == "system_and_impi" else repeats[0].scores[row]
+        found.append(_added(model, reference, nested, score, tested, figures, horizons))
+    return tuple(found)
 
 
 def _added(
     model: Candidate,
     reference: Candidate,
-    follow_up: FollowUp,
-    predicted: Predictions,
-    row: int,
+    nested: _Nested,
+    score: Floats,
+    tested: int,
     figures: Figures,
     horizons: Sequence[float],
 ) -> Added:
-    def change(measure: Key) -> tuple[Key, Key]:
-        return replace(measure, model=model.key), replace(measure, model=reference.key)
+    def change(measure: Key) -> Estimate:
+        return figures.difference(replace(measure, model=model.key), replace(measure, model=reference.key))
 
     ratio, problem = None, None
-    # Beside the IMPI the question is what the system's own score adds, which is its first column.
-    score = model.values[:, 0] if model.kind == "system_and_impi" else predicted.scores[row]
     try:
-        ratio = nested_test(reference.values, score, follow_up, predicted)
+        ratio = nested.test(score)
     except NotComputable as found:
         problem = found.reason
-    harrell = figures.difference(*change(Key("", "harrell")))
-    tested = int((predicted.fold >= 0).sum())
+    harrell = change(Key("", "harrell"))
     return Added(
         model.key,
         reference.key,
         ratio,
         harrell,
-        figures.difference(*change(Key("", "uno"))),
-        tuple(AtHorizon(m, figures.difference(*change(Key("", "auc", m)))) for m in horizons),
-        figures.difference(*change(Key("", "integrated_brier"))),
-        tuple(AtThreshold(t, figures.difference(*change(Key("", "net_benefit", t)))) for t in NET_BENEFIT_THRESHOLDS),
+        change(Key("", "uno")),
+        tuple(AtHorizon(months, change(Key("", "auc", months))) for months in horizons),
+        change(Key("", "integrated_brier")),
+        tuple(AtThreshold(cut, change(Key("", "net_benefit", cut))) for cut in NET_BENEFIT_THRESHOLDS),
         verdict(model.label, reference.label, harrell, tested, measure=C_WORDS),
         problem,
     )
 
 
-def nested_test(impi_values: Floats, score: Floats, follow_up: FollowUp, predicted: Predictions) -> LikelihoodRatio:
+class _Nested:
     """Likelihood ratio of the IMPI's covariates with and without a score, among the tested patients.
 
     Both models are fitted there; the score was made without their outcomes, so that it earns its one degree of freedom.
 
     Args:
-        impi_values: (n, 3) volume, age, stage. score: (n,) out of fold.
-
-    Raises:
-        NotComputable: as :func:`lymphoma.survival.cox.fit_cox`.
+        impi_values: (n, 3) volume, age, stage.
     """
-    tested = np.flatnonzero(predicted.fold >= 0)
-    part = follow_up.take(tested)
-    columns = impi_columns(impi_values[tested], np.arange(tested.size), part)
-    names = [f"x{number}" for number in range(columns.shape[1])]
-    smaller = fit_cox(names, columns, part, endpoint="evaluation")
-    both = np.column_stack([columns, score[tested]])
-    return fit_cox([*names, "score"], both, part, endpoint="evaluation").likelihood_ratio(smaller)
+
+    def __init__(self, impi_values: Floats, follow_up: FollowUp, predicted: Predictions) -> None:
+        self.tested = np.flatnonzero(predicted.fold >= 0)
+        self.follow_up = follow_up.take(self.tested)
+        self.values = impi_values[self.tested]
+
+    @cached_property
+    def columns(self) -> Floats:
+        """Covariates of the tested patients."""
+        return impi_columns(self.values, np.arange(self.tested.size), self.follow_up)
+
+    @cached_property
+    def smaller(self) -> CoxModel:
+        """The model without a score, fitted once."""
+        names = [f"x{number}" for number in range(self.columns.shape[1])]
+        return fit_cox(names, self.columns, self.follow_up, endpoint="evaluation")
+
+    def test(self, score: Floats) -> LikelihoodRatio:
+        """The test for a score (n,), out of fold.
+
+        Raises:
+            NotComputable: as :func:`lymphoma.survival.cox.fit_cox`.
+        """
+        both = np.column_stack([self.columns, score[self.tested]])
+        larger = fit_cox((*self.smaller.names, "score"), both, self.follow_up, endpoint="evaluation")
+        return larger.likelihood_ratio(self.smaller)
 
 
 def comparisons(

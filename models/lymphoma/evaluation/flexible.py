@@ -54,8 +54,10 @@ class FlexibleCurve:
 
 def _quantiles(values: Floats, weights: Floats, shares: tuple[float, ...]) -> list[Floats]:
     """(B,) per share: the least value (n, B) with that share of the weight at or below it."""
-    order = np.argsort(values, axis=0)
-    ordered = np.take_along_axis(values, order, axis=0)
-    reached = np.cumsum(np.take_along_axis(weights, order, axis=0), axis=0)
-    rows = [(reached < share * reached[-1]).sum(axis=0) for share in shares]
-    return [ordered[np.minimum(row, len(values) - 1), np.arange(values.shape[1])] for row in rows]
+    # A resample in a row of its own: sorting and summing then run along memory.
+    across, loads = np.ascontiguousarray(values.T), np.ascontiguousarray(weights.T)
+    order = np.argsort(across, axis=1)
+    reached = np.cumsum(np.take_along_axis(loads, order, axis=1), axis=1)
+    ranks = [np.minimum((reached < share * reached[:, -1:]).sum(axis=1), len(values) - 1) for share in shares]
+    lines = np.arange(across.shape[0])
+    return [across[lines, order[lines, rank]] for rank in ranks]

@@ -15,7 +15,7 @@ __all__ = ["FailedBy", "StratifiedCox"]
 
 STEPS = 25
 """Newton steps at most; from the coefficient of the whole cohort three or four are enough."""
-CLOSE = 1e-4
+CLOSE = 1e-3
 """Last change, in standard deviations of the covariate; Newton's error after it is of the order of its square."""
 
 
@@ -78,12 +78,16 @@ class StratifiedCox:
 
     def _derivatives(self, w: Floats, beta: Floats) -> tuple[Floats, Floats]:
         """Gradient (B, p) and information (B, p, p) of the partial likelihood."""
+        # A resample without a maximum runs off to where nothing is a number; it is NaN in the end, and no warning.
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return self._sums(w, beta)
+
+    def _sums(self, w: Floats, beta: Floats) -> tuple[Floats, Floats]:
         p = self.x.shape[1]
         own = w[self.rows]
         weight = w * np.exp(np.clip(self.x @ beta.T, -50, 50))
         s0 = self._at_risk(weight)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            inverse = np.where(own > 0, 1 / s0, 0.0)
+        inverse = np.where(own > 0, 1 / s0, 0.0)
         s1 = [self._at_risk(weight * self.x[:, k, None]) * inverse for k in range(p)]
         slope = np.stack([(own * (self.x[self.rows, k, None] - s1[k])).sum(axis=0) for k in range(p)], axis=1)
         curve = np.zeros((w.shape[1], p, p))
@@ -96,8 +100,13 @@ class StratifiedCox:
 
     def _at_risk(self, weight: Floats) -> Floats:
         """(events, B) sums over those at risk at each event."""
-        sums = np.concatenate([np.zeros((1, weight.shape[1])), np.cumsum(weight, axis=0)])
-        found: Floats = sums[self.last[self.rows] + 1] - sums[self.before[self.rows] + 1]
+        sums = np.cumsum(weight, axis=0)
+        found: Floats = sums[self.last[self.rows]]
+        # What stands before a stratum is not of it; the first stratum has nothing before it.
+        earlier = self.before[self.rows]
+        later = earlier >= 0
+        if later.any():
+            found[later] -= sums[earlier[later]]
         return found
 
 

@@ -101,10 +101,10 @@ def test_cox_of_resamples_is_that_of_the_copies() -> None:
     for draw_ in range(4):
         index = copies(counts[:, draw_])
         model = CoxPHSurvivalAnalysis(ties="breslow", tol=1e-12).fit(x[index], follow_up.take(index).structured())
-        # Newton ends at a step of 1e-4 of a standard deviation, with an error of about its square
-        assert found[draw_] == pytest.approx(model.coef_, abs=1e-7)
+        # Newton ends at a step of 1e-3 of a standard deviation, with an error of about its square
+        assert found[draw_] == pytest.approx(model.coef_, abs=1e-6)
         at_means = model.cum_baseline_hazard_(24.0) * np.exp(cox.centre @ model.coef_)
-        assert cox.hazard_at(counts, found, 24.0)[draw_] == pytest.approx(at_means, rel=1e-6)
+        assert cox.hazard_at(counts, found, 24.0)[draw_] == pytest.approx(at_means, rel=1e-5)
 
 
 def test_strata_have_baselines_of_their_own() -> None:
@@ -212,7 +212,7 @@ def test_distances_are_those_of_the_calibration_curve(setting: Setting) -> None:
     found = values(distance_panel(replace(setting, follow_up=follow_up), [24.0]), follow_up.n)
     curve = calibration_curve(follow_up, setting.predicted.at(24.0)[0], 24.0)
     # a quantile of 500 values is one of them here, between two of them there
-    assert found[Key("cox", "ici", 24.0)] == pytest.approx(curve.ici, abs=1e-6)
+    assert found[Key("cox", "ici", 24.0)] == pytest.approx(curve.ici, abs=1e-5)
     assert found[Key("cox", "e50", 24.0)] == pytest.approx(curve.e50, abs=2e-4)
     assert found[Key("cox", "e90", 24.0)] == pytest.approx(curve.e90, abs=2e-4)
 
