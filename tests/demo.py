@@ -20,9 +20,11 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 from nodal.delivery.dimse import no_delay, store
+from nodal.dicom.patient import patient_key
 from nodal.simulate import Order, simulate
 from pydicom import Dataset, dcmread
 from pynetdicom import AE, evt
@@ -36,6 +38,8 @@ MODALITIES = {"SEG": "SEG", "SR": "SR", "DOC": "PDF", "OT": "summary image"}
 JOB_LIMIT_S = 300.0
 ANSWER_LIMIT_S = 20.0
 ASSOCIATIONS = 4
+REPORTS = Path("out")
+"""Stays after the demo, to look at."""
 console = Console()
 
 
@@ -134,6 +138,47 @@ def virtual_studies(folder: Path, count: int) -> list[Path]:
     return [made.study for made in simulate(Order(range(1, 1 + count), folder / "virtual"))]
 
 
+def record_of(study: Path) -> dict[str, Any]:
+    """What the clinic knows of a virtual patient, from the plan that lies beside the study."""
+    patient = json.loads((study.parent / "truth" / "patient.json").read_text(encoding="utf-8"))
+    known: dict[str, Any] = patient["plan"]["clinical"]
+    return known
+
+
+def put_record(node: NodeProcess, study: Path) -> None:
+    """Sends the record as a hospital's system would, before the images come."""
+    key = quote(patient_key(dcmread(next(study.rglob("*.dcm")), stop_before_pixels=True)), safe="")
+    node.client.put(f"/api/patients/{key}/clinical", json=record_of(study)).raise_for_status()
+
+
+def whole_report(study: Path, folder: Path) -> None:
+    """The report with nomogram and risk groups: they need a volume without physiological uptake, here the true one."""
+    truth, record = study.parent / "truth", folder / "record.json"
+    record.write_text(json.dumps(record_of(study)), encoding="utf-8")
+    out = REPORTS / "with-the-true-contour"
+    words = ["process", study, "--out", out, "--clinical", record, "--json"]
+    words += ["--reference", truth / "lesions.nii.gz", "--organs", truth / "organs.nii.gz"]
+    with step("the whole report of the first patient, from the true contour"):
+        command = [Path(sys.executable).with_name("nodal"), *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise AssertionError(f"nodal process ended with {done.returncode}: {done.stderr[-500:]}")
+    findings = json.loads(done.stdout)
+    table = Table("index or system", "result", "group", title="What is said of the first patient")
+    for index in (one for one in findings["indices"].values() if one and "points" in one):
+        points = index["points"] if index["points"] is not None else "–".join(map(str, index["range"]))
+        table.add_row(index["name"], f"{points} of {index['most_points']} points", index["group"] or "open")
+    for name, system in findings["systems"].items():
+        for endpoint, risk in system["endpoint"].items():
+            said = ", ".join(f"{one['months'] / 12:.0f} y {one['probability']:.0%}" for one in risk["survival"])
+            table.add_row(f"{name}, {endpoint.upper()}, {system['evidence']}", said, risk["group"] or "open")
+    if not any(findings["nomograms"].values()):
+        raise AssertionError("the report has no nomogram")
+    console.print(table)
+    console.print("The system was trained on virtual patients: not for clinical use.")
+    console.print(f"the report: {out / 'report.pdf'}")
+
+
 def with_orthanc(folder: Path, *, stay: bool) -> None:
     """The whole demo."""
     with ExitStack() as stack:
@@ -153,6 +198,9 @@ def with_orthanc(folder: Path, *, stay: bool) -> None:
                 stack.callback(server.stop)
                 server.start()
         studies = []
+        with step("their clinical records, by the node's API"):
+            for folder_of_study in (to_orthanc, to_listener):
+                put_record(node, folder_of_study)
         with step("C-STORE of one study to Orthanc, of the other to the node's listener"):
             for source, port, title, route in (
                 (to_orthanc, own.dicom_port, own.ae_title, "Orthanc"),
@@ -172,6 +220,7 @@ def with_orthanc(folder: Path, *, stay: bool) -> None:
             add_row(table, study.route, findings, job)
         console.print(table)
         console.print("SEG, SR, PDF and summary image are in both: the node's own Orthanc and the archive.")
+        whole_report(to_orthanc, folder)
         look = f"{own.url}/app/explorer.html    audit: {own.url}/nodal/ui/audit"
         if stay:
             console.print(f"look at  {look}\narchive  {archive.url}/app/explorer.html\nCtrl-C stops everything")
@@ -197,6 +246,7 @@ def without_orthanc(folder: Path, *, stay: bool) -> None:
         (source,) = virtual_studies(folder, 1)
     with NodeProcess(folder / "node") as node:
         with step("C-STORE to the listener, and its results"):
+            put_record(node, source)
             send(source, node.dicom_port, "NODAL")
             job = node.wait_for_state(study_uid(source), "done", "refused", "failed", "parked", limit_s=JOB_LIMIT_S)
             if job["state"] != "done":
@@ -206,6 +256,7 @@ def without_orthanc(folder: Path, *, stay: bool) -> None:
         table = found_table()
         add_row(table, "listener", findings, job)
         console.print(table)
+        whole_report(source, folder)
         if stay:
             console.print(f"jobs and audit: {node.url}/ui/audit\nCtrl-C stops everything")
             wait_for_interrupt()
@@ -225,7 +276,9 @@ def study_uid(folder: Path) -> str:
 
 def found_table() -> Table:
     """The table of what was found."""
-    return Table("sent to", "lesions", "TMTV mL", "TLG g", "SUVmax", "field of view", "seconds", title="What was found")
+    return Table(
+        "sent to", "lesions", "TMTV mL", "TLG g", "SUVmax", "field of view", "IPI", "seconds", title="What was found"
+    )
 
 
 def add_row(table: Table, route: str, findings: dict[str, Any], job: dict[str, Any]) -> None:
@@ -238,8 +291,17 @@ def add_row(table: Table, route: str, findings: dict[str, Any], job: dict[str, A
         f"{totals['tlg_g']:.0f}",
         f"{totals['suv_max']:.1f}",
         totals["field_of_view"],
+        ipi_of(findings),
         f"{sum(job['stage_seconds'].values()):.1f}",
     )
+
+
+def ipi_of(findings: dict[str, Any]) -> str:
+    """Points of the IPI, which must be there: its factors were sent."""
+    ipi = findings["indices"]["ipi"]
+    if ipi is None or ipi["points"] is None:
+        raise AssertionError("the IPI was not computed, though the clinical record was sent")
+    return f"{ipi['points']} of 5"
 
 
 def wait_for_interrupt() -> None:

@@ -278,6 +278,7 @@ class SystemFinding:
         code, reason: why it was not computed. in_range_features: those that failed the range check.
         trained_on: "virtual" or "patients"; cohorts: names of those it was trained and validated on.
         n, events: of the training cohort. harrell_c: (value, low, high) by endpoint, as the bundle's evidence has it.
+        remarks: sentences on what a site did with the bundle: external validation, recalibration, acceptance.
     """
 
     bundle: str
@@ -293,6 +294,7 @@ class SystemFinding:
     n: int = 0
     events: int | None = None
     harrell_c: dict[str, tuple[float, float | None, float | None]] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
     percentile: float | None = None
     scores: dict[str, float] = field(default_factory=dict)
     classes: dict[str, str] = field(default_factory=dict)

@@ -66,7 +66,7 @@ class Selection:
     Attributes:
         series: a decision for every series of the study, in ascending order of series UID.
         baseline: confirmed by the record or the descriptions, else assumed.
-        virtual: every selected instance says that it is a simulated patient (evidence.md's private block and
+        virtual: every selected instance says that it is a simulated patient (the private block and
             Quality Control Subject YES).
         warnings: what was accepted with a doubt, as (code or short name, sentence).
     """

@@ -1,7 +1,7 @@
 """Counting concordant pairs of a cohort for many weightings at once, in O(n log n).
 
 Two patients are comparable when one has the event strictly before the other's time, or at the same time at which the
-other is censored (science.md section 5). Patients are inserted from the last time to the first into a Fenwick tree
+other is censored. Patients are inserted from the last time to the first into a Fenwick tree
 over the ranks of their risks (Fenwick, Softw Pract Exper 1994;24:327); every node of the tree is a row of sums, one
 per weighting, so that a thousand bootstrap resamples cost one walk.
 """

@@ -2,7 +2,7 @@
 
 Cumulative/dynamic (Uno, JASA 2007;102:527; Hung, Can J Stat 2010;38:8): cases failed by the horizon, controls live
 beyond it, weights for those censored before. Naive, "as published": those censored before the horizon are left out,
-which is a different quantity and is named so wherever it is shown (science.md section 5).
+which is a different quantity and is named so wherever it is shown.
 """
 
 from __future__ import annotations

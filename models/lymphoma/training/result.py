@@ -59,7 +59,7 @@ _READER = TypeAdapter(TrainingResult)
 
 
 def is_trained(metrics: Mapping[str, float], null: NullLoss | None) -> bool:
-    """Whether the metrics lie below what a model without any input reaches (evidence.md 5).
+    """Whether the metrics lie below what a model without any input reaches.
 
     Raises:
         TrainingFailed: ``METRIC_MISSING``: the metric of the null is not among them.

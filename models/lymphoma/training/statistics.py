@@ -1,4 +1,4 @@
-"""What the training patients looked like, and whether a new one looks like them (evidence.md 1)."""
+"""What the training patients looked like, and whether a new one looks like them."""
 
 from __future__ import annotations
 

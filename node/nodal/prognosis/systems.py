@@ -12,6 +12,7 @@ from lymphoma.prognosis.model import Endpoint, Prediction, PrognosticModel
 from lymphoma.prognosis.reading import values_of
 from lymphoma.prognosis.system import PrognosisSystem, Scored, StudyArrays
 from lymphoma.training.bundle import Bundle
+from lymphoma.training.evidence import Evidence
 from lymphoma.training.statistics import in_range
 
 from nodal.errors import Code
@@ -104,8 +105,29 @@ def _about(bundle: Bundle) -> SystemFinding:
         trained_on=own.trained_on,
         evidence=evidence.level,
         status="computed",
-        cohorts=tuple(dict.fromkeys((own.cohort, evidence.cohort))),
+        cohorts=tuple(dict.fromkeys((own.cohort, evidence.cohort, *(one.cohort for one in evidence.external)))),
         n=evidence.n,
         events=evidence.events,
         harrell_c=harrell,
+        remarks=_remarks(evidence),
     )
+
+
+def _remarks(evidence: Evidence) -> tuple[str, ...]:
+    """What a site did with the bundle since its training, each with its cohort."""
+    said = [
+        f"{one.endpoint.upper()} validated on {cohort.cohort} (n = {one.n}, {one.events} events): "
+        f"C-index {one.harrell_c:.2f} ({one.low:.2f} to {one.high:.2f})"
+        for cohort in evidence.external
+        for one in cohort.endpoints
+    ]
+    for record in {record.endpoint: record for record in evidence.recalibrations}.values():
+        made = record.correction
+        said.append(
+            f"{record.endpoint.upper()} recalibrated on {made.cohort} (n = {made.n}, {made.events} events): "
+            f"intercept {made.intercept:.2f}, slope {made.slope:.2f}"
+        )
+    run = evidence.acceptance
+    if run is not None and run.passed:
+        said.append(f"Accepted on {run.cohort} (n = {run.n}, {run.events} events) on {run.at[:10]}")
+    return tuple(said)

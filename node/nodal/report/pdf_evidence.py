@@ -90,6 +90,7 @@ def _evidence(system: SystemFinding, held: bool) -> list[str]:
     ]
     if system.evidence == "E0":
         lines.append(f"{SIMULATION_TRAINED}.")
+    lines += [sentence(remark) for remark in system.remarks]
     if system.in_range is not None:
         lines.append(f"This scan: {features_words(system)}.")
     if system.status == "not_computed":

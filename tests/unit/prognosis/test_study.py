@@ -167,6 +167,13 @@ def test_the_bundle_that_spoke_is_named(shelves) -> None:
     assert used.sha256 == shelf.bundles["site"].digest
 
 
+def test_what_a_site_did_with_the_bundle_is_said(shelves) -> None:
+    system = run(ASKED, shelves["E1"]).systems["site"]
+    assert system.trained_on == "patients"
+    assert any(remark.startswith("Accepted on") and remark.endswith("2026-01-01") for remark in system.remarks)
+    assert run(ASKED, shelves["E0"]).systems["site"].remarks == ()
+
+
 def test_an_unaccepted_bundle_never_gives_way_to_the_shipped_one(tmp_path: Path) -> None:
     site_bundle(tmp_path / "site", "E1", accepted=False)
     shelf = open_shelf(Settings(state_dir=tmp_path, bundles={"our-own": tmp_path / "site"}))

@@ -153,7 +153,7 @@ def test_the_lesion_map_holds_the_lesions_apart():
 
 @pytest.mark.parametrize(
     ("name", "low", "high"),
-    # evidence.md 3: liver 1.2-3.5 times the global scale 0.7-1.4; the others from the tissue table of science.md 6.1
+    # [A] liver 1.2-3.5 times the global scale 0.7-1.4; the others from the tissue table in the literature
     [("liver", 0.9, 4.0), ("lung_upper_lobe_right", 0.15, 1.2), ("subcutaneous_fat", 0.1, 0.9), ("brain", 2.5, 18)],
 )
 def test_organ_uptake(patients, name, low, high):
@@ -211,14 +211,14 @@ def test_lesion_numbers_are_those_of_a_contour_reader(patients):
 
 
 def test_plain_threshold_over_calls(patients):
-    """evidence.md 3: of the volume at SUV 4 or more, 30 to 90 % is physiological."""
+    """Of the volume at SUV 4 or more, 30 to 90 % is physiological."""
     candidates = sum(ml(p, p.suv.array >= 4) for p in patients)
     physiological = sum(ml(p, (p.suv.array >= 4) & (p.lesion_map.array == 0)) for p in patients)
     assert 0.3 < physiological / candidates < 0.9
 
 
 def test_noise_of_the_liver(patients):
-    """Noise over mean in the liver: 5-25 % of evidence.md, widened for what the body and the beds add."""
+    """Noise over mean in the liver: 5-25 % of real scanners, widened for what the body and the beds add."""
     for patient in patients:
         liver = mask_of(patient, "liver") & (patient.lesion_map.array == 0)
         rest = (patient.suv.array - patient.noise_free.array)[liver]

@@ -28,7 +28,7 @@ def statistics() -> RangeStatistics:
 
 def test_new_patients_of_the_same_kind_are_in_range(statistics: RangeStatistics) -> None:
     verdicts = [in_range(row, statistics).range for row in draw(2000, seed=2)]
-    # a limit of 99 % lets one in a hundred out, more where the tails are heavy as here; 5 % are allowed (evidence.md 1)
+    # a limit of 99 % lets one in a hundred out, more where the tails are heavy as here; 5 % are allowed
     assert 0.001 < verdicts.count("outside") / 2000 < 0.05
     assert verdicts.count("unusual") / 2000 < 0.05
 
