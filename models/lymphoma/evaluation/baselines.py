@@ -7,7 +7,7 @@ training fold. A field that a patient lacks is never imputed: the model cannot b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +21,7 @@ from lymphoma.survival.follow_up import Floats, FollowUp, Ints
 from lymphoma.survival.indices import impi_linear_predictor, ipi, nccn_ipi
 from lymphoma.survival.splines import quantile_knots, restricted_cubic
 
-__all__ = ["IMPI_REFITTED", "NULL", "Candidate", "baselines", "candidates", "systems"]
+__all__ = ["IMPI_REFITTED", "NULL", "Candidate", "baselines", "candidates", "impi_columns", "systems"]
 
 NULL, IMPI_REFITTED = "null", "impi_refitted"
 SPLINE_KNOTS = 3
@@ -77,8 +77,7 @@ def candidates(patients: Patients, endpoint: Endpoint) -> tuple[Candidate, ...]:
     Raises:
         NotComputable: ``SCORES_NOT_OUT_OF_FOLD`` where a bundle judged patients that it was trained on.
     """
-    found = [*baselines(patients), *systems(patients, endpoint)]
-    return tuple(found)
+    return (*baselines(patients), *systems(patients, endpoint))
 
 
 def baselines(patients: Patients) -> tuple[Candidate, ...]:
@@ -211,8 +210,3 @@ def _suv_peak(one: Prospect) -> float | None:
 def _impi(one: Prospect) -> float | None:
     volume, age, stage = one.pet.tmtv_ml, one.clinical.age_years, one.clinical.stage
     return None if volume is None or age is None or stage is None else impi_linear_predictor(volume, age, stage)
-
-
-def labels(models: Sequence[Candidate]) -> dict[str, str]:
-    """Key to label."""
-    return {model.key: model.label for model in models}

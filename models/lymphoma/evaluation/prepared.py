@@ -164,7 +164,10 @@ def _notes(known: int, common: int, horizons: tuple[float, ...], rows: Sequence[
             "models needs and are in no comparison; nothing was imputed."
         )
     if short := [f"{months:.0f}" for months in HORIZONS_MONTHS if months not in horizons]:
-        notes.append(f"Follow-up does not reach {', '.join(short)} months in every fold; nothing is said there.")
+        notes.append(
+            f"At {', '.join(short)} months a test fold has no event before or nobody followed beyond; nothing is said "
+            "there."
+        )
     notes.extend(f"{row.label} was left out: {row.problem}." for row in rows if not row.compared)
     notes.append("Intervals are over patients, drawn within their test fold; the fitted models are kept as they are.")
     return tuple(notes)
