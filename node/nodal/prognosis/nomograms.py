@@ -14,7 +14,7 @@ from nodal.findings import Curve, NomogramAxis, NomogramFinding, NomogramPoints,
 
 __all__ = ["NOMOGRAM_OF", "label_of", "nomogram_finding", "said", "survival_at"]
 
-NOMOGRAM_OF = {"deepmts": "mtdlr", "dfr_signature": "dfr_combined", "site": "site", "combined": "combined"}
+NOMOGRAM_OF = {"deepmts": "mtdlr", "dfr_signature": "dfr_combined", "site": "site"}
 """System -> name of its nomogram; the others' risk follows from one score, of which a nomogram would say nothing."""
 
 

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
 
+from lymphoma.combined import COMBINED
 from lymphoma.errors import BundleRefused
 from lymphoma.prognosis.system import SYSTEMS, PrognosisSystem, installed_systems
 from lymphoma.training.bundle import Bundle, load_bundle
 
 from nodal.errors import Code, SettingsInvalid
+from nodal.prognosis.site_key import read_site_key, refuse_unsigned
 from nodal.settings import Settings
 
 __all__ = ["RefusedBundle", "Shelf", "open_shelf"]
@@ -32,7 +34,8 @@ class Shelf:
     """What there is to judge a patient with.
 
     Attributes:
-        systems: whose room is installed. bundles: at most one for each system, verified.
+        systems: whose room is installed. bundles: at most one for each system, verified, and at most one that
+            combines them.
         refused: bundles of the settings or of this version that cannot be used, by system where it could be told,
             else by name. A refused bundle of the settings never gives way to the shipped one.
     """
@@ -43,18 +46,19 @@ class Shelf:
 
 
 def open_shelf(settings: Settings) -> Shelf:
-    """Reads and verifies every bundle.
+    """Reads and verifies every bundle; one that a site trained must have been accepted there, by the site's own key.
 
     Raises:
         SettingsInvalid: two bundles of the settings belong to one system.
     """
-    systems = installed_systems()
+    systems, key = installed_systems(), read_site_key(settings.state_dir)
     bundles: dict[str, Bundle] = {}
     refused: dict[str, RefusedBundle] = {}
     chosen: dict[str, str] = {}
     for name, folder in settings.bundles.items():
         try:
-            bundle = load_bundle(folder, systems)
+            bundle = load_bundle(folder, (*systems, COMBINED))
+            refuse_unsigned(bundle, key)
         except BundleRefused as error:
             refused[_system_named_in(folder) or name] = RefusedBundle(name, Code(error.code), error.reason)
             continue
@@ -80,7 +84,7 @@ def _system_named_in(folder: Path) -> str | None:
         system = json.loads((folder / "configs" / "metadata.json").read_bytes())["nodal"]["system"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return system if system in SYSTEMS else None
+    return system if system in (*SYSTEMS, COMBINED) else None
 
 
 def _shipped(system: str) -> Path | None:

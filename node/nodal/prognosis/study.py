@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from lymphoma.prognosis.measures import PetMeasures
+from lymphoma.combined import COMBINED
+from lymphoma.prognosis.measures import PetMeasures, Prospect
 from lymphoma.prognosis.system import SYSTEMS, StudyArrays
 from lymphoma.survival.clinical import ClinicalFactors
 from lymphoma.training.bundle import Bundle
@@ -20,6 +21,7 @@ from nodal.findings import (
     SystemFinding,
     Totals,
 )
+from nodal.prognosis.combining import combine
 from nodal.prognosis.differing import differing
 from nodal.prognosis.gate import held_back, withheld_nomogram, withheld_system
 from nodal.prognosis.indices import published_indices
@@ -82,6 +84,10 @@ def prognose(asked: Asked, shelf: Shelf, arrays: Callable[[], StudyArrays]) -> P
         asked.clinical, asked.totals.tmtv_ml, None if no_impi is None else NotComputed("indices.impi", *no_impi)
     )
     judged, not_run = _systems(asked, shelf, arrays, barrier)
+    if COMBINED in shelf.bundles and (asked.systems is None or COMBINED in asked.systems):
+        patient = Prospect(asked.clinical, pet_measures(asked.totals))
+        digests = {name: bundle.digest for name, bundle in shelf.bundles.items()}
+        judged[COMBINED] = combine(shelf.bundles[COMBINED], patient, judged, indices.impi, digests)
     systems, nomograms = _gated(asked, judged)
     said = [
         NotComputed(f"systems.{name}", one.code or "", one.reason or "") for name, one in systems.items() if one.code
@@ -137,6 +143,8 @@ def _systems(
     not_run: list[NotComputed] = []
     study: StudyArrays | None = None
     for name in asked.systems or SYSTEMS:
+        if name == COMBINED:
+            continue
         reason = _cannot_run(name, asked, shelf, barrier)
         if reason is not None:
             not_run.append(NotComputed(f"systems.{name}", *reason))

@@ -19,7 +19,7 @@ from nodal.errors import Code
 from nodal.findings import EndpointFinding, NomogramFinding, SystemFinding
 from nodal.prognosis.nomograms import NOMOGRAM_OF, nomogram_finding, survival_at
 
-__all__ = ["ENDPOINTS", "Judged", "judge", "not_judged"]
+__all__ = ["ENDPOINTS", "Judged", "about", "endpoint_finding", "judge", "not_judged"]
 
 ENDPOINTS: tuple[Endpoint, ...] = ("pfs", "os")
 
@@ -52,16 +52,16 @@ def judge(system: PrognosisSystem, bundle: Bundle, study: StudyArrays) -> Judged
 
 def not_judged(bundle: Bundle, code: str, reason: str) -> SystemFinding:
     """The entry of a system that was not computed."""
-    return replace(_about(bundle), status="not_computed", code=str(code), reason=reason)
+    return replace(about(bundle), status="not_computed", code=str(code), reason=reason)
 
 
 def _judged(system: PrognosisSystem, bundle: Bundle, study: StudyArrays, scored: Scored) -> Judged:
     verdict = in_range(np.array(scored.features, dtype=np.float64), bundle.statistics)
-    about = replace(_about(bundle), in_range=verdict.range, in_range_features=verdict.features)
+    known = replace(about(bundle), in_range=verdict.range, in_range_features=verdict.features)
     if verdict.range == "outside":
         what = ", ".join(verdict.features) or "their combination"
         reason = f"unlike the patients it was trained on: {what}"
-        return Judged(replace(about, status="not_computed", code=str(Code.OUT_OF_DISTRIBUTION), reason=reason))
+        return Judged(replace(known, status="not_computed", code=str(Code.OUT_OF_DISTRIBUTION), reason=reason))
     patient = Prospect(study.clinical, study.pet, scored.scores)
     found: dict[str, EndpointFinding] = {}
     nomograms: dict[str, NomogramFinding] = {}
@@ -69,16 +69,17 @@ def _judged(system: PrognosisSystem, bundle: Bundle, study: StudyArrays, scored:
         if (model := bundle.survival(endpoint)) is None:
             continue
         seen = model.predict(patient)
-        found[endpoint] = _endpoint(model, seen)
+        found[endpoint] = endpoint_finding(model, seen)
         if system.name in NOMOGRAM_OF:
             nomograms[endpoint] = nomogram_finding(system.name, model, values_of(model.terms, patient), seen)
     first = next(iter(found.values()), None)
     percentile = first.percentile[0] if first and first.percentile[0] == first.percentile[1] else None
-    finding = replace(about, scores=dict(scored.scores), endpoint=found, percentile=percentile)
+    finding = replace(known, scores=dict(scored.scores), endpoint=found, percentile=percentile)
     return Judged(finding, nomograms, scored.attention)
 
 
-def _endpoint(model: PrognosticModel, seen: Prediction) -> EndpointFinding:
+def endpoint_finding(model: PrognosticModel, seen: Prediction) -> EndpointFinding:
+    """A prediction as it is found."""
     low, high = seen.linear_predictor
     return EndpointFinding(
         risk=low if low == high else None,
@@ -90,9 +91,10 @@ def _endpoint(model: PrognosticModel, seen: Prediction) -> EndpointFinding:
     )
 
 
-def _about(bundle: Bundle) -> SystemFinding:
+def about(bundle: Bundle) -> SystemFinding:
     """Whose bundle it is, and how far it may be believed."""
     own, evidence = bundle.metadata.nodal, bundle.evidence
+    outside = (evidence.external.cohort,) if evidence.external else ()
     harrell: dict[str, tuple[float, float | None, float | None]] = {
         endpoint: (metric.value, metric.low, metric.high)
         for endpoint in ENDPOINTS
@@ -105,7 +107,7 @@ def _about(bundle: Bundle) -> SystemFinding:
         trained_on=own.trained_on,
         evidence=evidence.level,
         status="computed",
-        cohorts=tuple(dict.fromkeys((own.cohort, evidence.cohort, *(one.cohort for one in evidence.external)))),
+        cohorts=tuple(dict.fromkeys((own.cohort, evidence.cohort, *outside))),
         n=evidence.n,
         events=evidence.events,
         harrell_c=harrell,
@@ -115,12 +117,13 @@ def _about(bundle: Bundle) -> SystemFinding:
 
 def _remarks(evidence: Evidence) -> tuple[str, ...]:
     """What a site did with the bundle since its training, each with its cohort."""
-    said = [
-        f"{one.endpoint.upper()} validated on {cohort.cohort} (n = {one.n}, {one.events} events): "
-        f"C-index {one.harrell_c:.2f} ({one.low:.2f} to {one.high:.2f})"
-        for cohort in evidence.external
-        for one in cohort.endpoints
-    ]
+    said = []
+    if (outside := evidence.external) is not None:
+        said += [
+            f"{one.endpoint.upper()} validated on {outside.cohort} (n = {one.n}, {one.events} events): "
+            f"C-index {one.harrell_c:.2f} ({one.low:.2f} to {one.high:.2f})"
+            for one in outside.endpoints
+        ]
     for record in {record.endpoint: record for record in evidence.recalibrations}.values():
         made = record.correction
         said.append(

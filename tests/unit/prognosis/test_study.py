@@ -8,16 +8,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 from lymphoma.anatomy import NoAnatomy
+from lymphoma.combined.export import export_combined
+from lymphoma.combined.fit import fit_combined
+from lymphoma.combined.model import Part
+from lymphoma.evaluation.acceptance import signed
+from lymphoma.evaluation.scoring import with_scores
 from lymphoma.imaging import Volume
 from lymphoma.prognosis.system import StudyArrays
 from lymphoma.survival.clinical import ClinicalFactors
+from lymphoma.training.bundle import Bundle, write_evidence
 from nodal.errors import Code, SettingsInvalid
 from nodal.findings import Segmentation, Totals
 from nodal.prognosis.shelf import Shelf, open_shelf
+from nodal.prognosis.site_key import make_site_key
 from nodal.prognosis.study import Asked, Prognosis, pet_measures, prognose
 from nodal.settings import Settings
 
-from tests.bundles import site_bundle
+from tests.bundles import feature_patients, site_bundle
 
 pytestmark = pytest.mark.unit
 
@@ -37,8 +44,15 @@ def shelves(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Shelf]:
     """A node with a bundle of each level in its settings."""
     folder = tmp_path_factory.mktemp("bundles")
     site_bundle(folder / "E0", "E0")
-    site_bundle(folder / "E1", "E1")
+    sign(site_bundle(folder / "E1", "E1"), folder / "state")
     return {level: shelf_with(folder / level) for level in ("E0", "E1")}
+
+
+def sign(bundle: Bundle, state_dir: Path) -> Bundle:
+    """As ``nodal qualify`` leaves it."""
+    assert bundle.evidence.acceptance is not None
+    acceptance = signed(bundle.evidence.acceptance, make_site_key(state_dir))
+    return write_evidence(bundle, replace(bundle.evidence, acceptance=acceptance))
 
 
 def shelf_with(*bundles: Path) -> Shelf:
@@ -179,6 +193,30 @@ def test_an_unaccepted_bundle_never_gives_way_to_the_shipped_one(tmp_path: Path)
     shelf = open_shelf(Settings(state_dir=tmp_path, bundles={"our-own": tmp_path / "site"}))
     assert "site" not in shelf.bundles
     assert codes(run(ASKED, shelf))["systems.site"] == Code.BUNDLE_NOT_ACCEPTED
+
+
+def test_an_acceptance_that_was_not_signed_here_does_not_count(tmp_path: Path) -> None:
+    sign(site_bundle(tmp_path / "site", "E1"), tmp_path / "elsewhere")
+    make_site_key(tmp_path)
+    shelf = open_shelf(Settings(state_dir=tmp_path, bundles={"site": tmp_path / "site"}))
+    assert codes(run(ASKED, shelf))["systems.site"] == Code.BUNDLE_NOT_ACCEPTED
+
+
+def test_a_combination_speaks_after_its_parts(tmp_path: Path) -> None:
+    site = site_bundle(tmp_path / "site", "E0")
+    patients = with_scores(feature_patients(), [site])
+    parts = [Part("site", site.metadata.name, site.metadata.version, site.digest)]
+    fits = [fit_combined(patients, parts, "pfs", resamples=50)]
+    export_combined(tmp_path / "both", fits, [site], patients, name="both")
+    shelf = open_shelf(Settings(state_dir=tmp_path, bundles={"site": tmp_path / "site", "both": tmp_path / "both"}))
+    found = run(replace(ASKED, virtual=True), shelf)
+    assert found.systems["combined"].status == "computed"
+    assert set(found.systems["combined"].endpoint) == {"pfs"}
+    assert {used.name for used in found.bundles} == {"site E0", "both"}
+    alone = run(replace(ASKED, virtual=True, clinical=replace(KNOWN, age_years=None)), shelf)
+    assert codes(alone)["systems.combined"] == Code.MEASURE_MISSING
+    other = open_shelf(Settings(state_dir=tmp_path, bundles={"both": tmp_path / "both"}))
+    assert codes(run(ASKED, other))["systems.combined"] == Code.BUNDLE_DIGEST_MISMATCH
 
 
 def test_two_bundles_of_one_system_are_a_fault_of_the_settings(tmp_path: Path) -> None:
