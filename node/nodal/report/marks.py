@@ -22,7 +22,7 @@ def marks(findings: Findings) -> tuple[str, ...]:
     if findings.totals.field_of_view == "partial":
         said.append(PARTIAL_TITLE)
     # A contour drawn by a person already leaves physiological uptake out.
-    if findings.segmentation.anatomy_engine == "none" and findings.segmentation.reference_sop_instance_uid is None:
+    if findings.segmentation.anatomy_engine == "none" and findings.segmentation.method != "reference":
         said.append("Physiological uptake not removed")
     if findings.baseline == "assumed":
         said.append("Baseline scan assumed, not confirmed")
