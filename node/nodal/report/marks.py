@@ -22,7 +22,9 @@ def marks(findings: Findings) -> tuple[str, ...]:
     if findings.totals.field_of_view == "partial":
         said.append(PARTIAL_TITLE)
     # A contour drawn by a person already leaves physiological uptake out.
-    if findings.segmentation.anatomy_engine == "none" and findings.segmentation.method != "reference":
+    made = findings.segmentation
+    given = made.method == "reference" or made.reference_sop_instance_uid is not None
+    if made.anatomy_engine == "none" and not given:
         said.append("Physiological uptake not removed")
     if findings.baseline == "assumed":
         said.append("Baseline scan assumed, not confirmed")
