@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Generic, Literal
 
@@ -43,6 +43,8 @@ class Trainer(Generic[B]):
     Args:
         handover: folder of the leg before; used only where the folder has no checkpoint of its own yet.
         on_update: called after every update.
+        should_stop: asked before every update; True ends the leg there, with its hand-over. The same folder goes on
+            with the optimiser it has.
     """
 
     def __init__(
@@ -53,12 +55,14 @@ class Trainer(Generic[B]):
         *,
         handover: Path | None = None,
         on_update: OnUpdate | None = None,
+        should_stop: Callable[[], bool] | None = None,
     ) -> None:
         self._task = task
         self._config = config
         self._folder = folder
         self._handover = handover
         self._on_update = on_update
+        self._should_stop = should_stop
 
     def run(self) -> TrainingResult:
         """Trains to the end, from wherever the folder stands; a run that is over returns its result at once.
@@ -75,7 +79,7 @@ class Trainer(Generic[B]):
             write_config(self._config, self._folder / "train.yaml")
             run = _Run(self._task, self._config, self._folder, self._handover, device)
             with open_metrics_log(self._folder, run.state.step, self._config.run.tensorboard) as metrics:
-                ended = run.go_on(metrics, self._on_update)
+                ended = run.go_on(metrics, self._on_update, self._should_stop)
             return run.finish(ended)
 
 
@@ -116,11 +120,16 @@ class _Run(Generic[B]):
         log.info("training_started", steps=self._config.steps, device=str(self._device))
         return RunState(), None
 
-    def go_on(self, metrics: MetricsLog, on_update: OnUpdate | None) -> Ended:
-        """Updates until all steps are done, validation stops the run or the leg is over."""
+    def go_on(
+        self, metrics: MetricsLog, on_update: OnUpdate | None, should_stop: Callable[[], bool] | None = None
+    ) -> Ended:
+        """Updates until all steps are done, validation stops the run, or the leg is over or told to end."""
         config, started_s = self._config, time.monotonic()
         batches = stream_batches(self._task, config, self.state.step)
         while (ended := self._ended(time.monotonic() - started_s)) is None:
+            if should_stop is not None and should_stop():
+                ended = "leg"
+                break
             report = self._updater.update(self.state.step, batches)
             self.state = self.state.after_update(report.finite)
             self._record(metrics, report)
