@@ -28,6 +28,7 @@ from nodal.prognosis.indices import published_indices
 from nodal.prognosis.nomograms import NOMOGRAM_OF
 from nodal.prognosis.shelf import Shelf
 from nodal.prognosis.systems import Judged, judge
+from nodal.report.system_words import system_title
 
 __all__ = ["Asked", "Prognosis", "pet_measures", "prognose"]
 
@@ -184,7 +185,7 @@ def _missing_nomograms(nomograms: Mapping[str, object], systems_missing: Sequenc
     """A nomogram rests on its system, and is missing for the same reason."""
     why = {one.item.removeprefix("systems."): one for one in systems_missing}
     return [
-        NotComputed(f"nomograms.{drawn}", why[system].code, f"rests on {system}: {why[system].reason}")
+        NotComputed(f"nomograms.{drawn}", why[system].code, f"rests on {system_title(system)}: {why[system].reason}")
         for system, drawn in NOMOGRAM_OF.items()
         if drawn not in nomograms and system in why
     ]

@@ -59,7 +59,7 @@ def _judged(system: PrognosisSystem, bundle: Bundle, study: StudyArrays, scored:
     verdict = in_range(np.array(scored.features, dtype=np.float64), bundle.statistics)
     known = replace(about(bundle), in_range=verdict.range, in_range_features=verdict.features)
     if verdict.range == "outside":
-        what = ", ".join(verdict.features) or "their combination"
+        what = ", ".join(name.replace("_", " ") for name in verdict.features) or "their combination"
         reason = f"unlike the patients it was trained on: {what}"
         return Judged(replace(known, status="not_computed", code=str(Code.OUT_OF_DISTRIBUTION), reason=reason))
     patient = Prospect(study.clinical, study.pet, scored.scores)
