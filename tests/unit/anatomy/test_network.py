@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from lymphoma.anatomy import network as network_module
 from lymphoma.anatomy.classes import IGNORED, ClassTable, OrganClass, shipped_classes
 from lymphoma.anatomy.network import AnatomyShape, NetworkAnatomy, build_network, image_of
 from lymphoma.anatomy.task import CT_DROPPED, AnatomyLoss, AnatomyTask, organ_dice
+from lymphoma.anatomy.train import main
 from lymphoma.imaging.volume import Volume
 from lymphoma.simulation.cohort import VirtualCohort
 from lymphoma.simulation.protocol import Protocol
@@ -19,6 +21,7 @@ from lymphoma.simulation.tissues import ORGAN_NAMES
 from lymphoma.training.case import Case, Subject
 from lymphoma.training.config import OptimiserConfig, RunConfig, TrainConfig, read_config
 from lymphoma.training.images import Patches
+from lymphoma.training.legs import read_handover
 from lymphoma.training.result import last_weights
 from lymphoma.training.task import Draw
 from lymphoma.training.trainer import Trainer
@@ -190,6 +193,15 @@ def test_a_whole_body_comes_back_on_the_grid_of_the_pet() -> None:
     assert int((anatomy.mask("bone") ^ (ct > 100.0)).sum()) == 8
 
 
+def test_the_command_makes_the_shipped_network_and_hands_it_over(tmp_path: Path) -> None:
+    """A leg without time for a step: all is put together, and what it leaves fits the network."""
+    assert main(["--run", str(tmp_path / "run"), "--cache", str(tmp_path / "cache"), "--leg-minutes", "1e-9"]) == 0
+    config = read_config(tmp_path / "run" / "train.yaml")
+    given = read_handover(tmp_path / "run" / "handover", config)
+    build_network(AnatomyShape(), len(TABLE)).load_state_dict(given.network)
+    assert (given.state.step, config.steps) == (0, 8000)
+
+
 def test_the_shipped_configuration_is_that_of_the_budget() -> None:
-    config = read_config(Path(str(Path(build_network.__code__.co_filename).with_name("train.yaml"))))
+    config = read_config(Path(network_module.__file__).with_name("train.yaml"))
     assert (config.steps, config.batch_size, config.validation.metric) == (8000, 1, "dice")

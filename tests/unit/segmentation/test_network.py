@@ -13,11 +13,13 @@ from lymphoma.errors import NotComputable
 from lymphoma.segmentation import network as network_module
 from lymphoma.segmentation.network import PAPER_SIZE, Decoded, LampNetwork, LampShape, LesionMaps, image_of
 from lymphoma.segmentation.task import LampTask, LesionLoss, agreement, lesion_probability
+from lymphoma.segmentation.train import main
 from lymphoma.simulation.cohort import VirtualCohort
 from lymphoma.simulation.protocol import Protocol
 from lymphoma.training.case import Case, Subject
 from lymphoma.training.config import OptimiserConfig, RunConfig, TrainConfig, read_config
 from lymphoma.training.images import segmentation_loss
+from lymphoma.training.legs import read_handover
 from lymphoma.training.result import last_weights
 from lymphoma.training.task import Draw
 from lymphoma.training.trainer import Trainer
@@ -226,6 +228,15 @@ def test_a_few_steps_lower_the_loss(tmp_path: Path) -> None:
     trained = task.network()
     trained.load_state_dict(last_weights(tmp_path / "run"))
     assert float(task.loss(trained, task.batch(Draw(9, 0, 0, 0))).total.detach()) < losses[0]
+
+
+def test_the_command_makes_the_shipped_network_and_hands_it_over(tmp_path: Path) -> None:
+    """A leg without time for a step: all is put together, and what it leaves fits the network."""
+    assert main(["--run", str(tmp_path / "run"), "--cache", str(tmp_path / "cache"), "--leg-minutes", "1e-9"]) == 0
+    config = read_config(tmp_path / "run" / "train.yaml")
+    given = read_handover(tmp_path / "run" / "handover", config)
+    LampNetwork(LampShape()).load_state_dict(given.network)
+    assert (given.state.step, config.steps) == (0, 10_000)
 
 
 def test_the_shipped_configuration_is_that_of_the_budget() -> None:
