@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from nodal import logs
 from nodal.dicom.write import WrittenStudy
 
 from tests.virtual import small_virtual_study
@@ -35,6 +37,14 @@ def real_data() -> Path:
     if REAL_DATA is None:
         pytest.skip("real data not tested: set NODAL_TEST_DATA")
     return REAL_DATA
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _logs_of_the_tests_stay() -> Iterator[None]:
+    """A command sets up the logs of its whole process; called inside a test it shares one with every other test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(logs, "log_to_stderr", lambda: None)
+        yield
 
 
 @pytest.fixture(scope="session")

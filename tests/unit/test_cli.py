@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from nodal import cli, logs
+from nodal import cli
 from nodal.errors import Code, Failed, Refused, SettingsInvalid
 from typer.testing import CliRunner
 
@@ -16,12 +16,6 @@ from tests.e2e.orthanc import free_port
 pytestmark = pytest.mark.unit
 
 COMMANDS = [command.name or command.callback.__name__ for command in cli.app.registered_commands if command.callback]
-
-
-@pytest.fixture(autouse=True)
-def _logs_of_the_tests_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A command sets up its whole process; here it shares one with every other test."""
-    monkeypatch.setattr(logs, "log_to_stderr", lambda: None)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from lymphoma.prognosis.model import CutOffRule, Endpoint
 from lymphoma.prognosis.store import OutOfFold
 from lymphoma.site.features import FEATURES, range_features
 from lymphoma.site.fit import FOLDS, RESAMPLES, EndpointFit, fit_endpoint
+from lymphoma.site.impi import IMPI_WORD, impi_cohort
 from lymphoma.training.bundle import Bundle, Survival, export_bundle
 from lymphoma.training.evidence import CohortEvidence, EndpointEvidence, Evidence, MetricEstimate
 from lymphoma.training.metadata import Description, contents_digest
@@ -110,7 +111,12 @@ def export_site(
             for one in fit.endpoints
         },
     )
-    holds = Survival(tuple(one.model for one in fit.endpoints), predictions if keep_out_of_fold else None)
+    impi = impi_cohort(patients)
+    holds = Survival(
+        tuple(one.model for one in fit.endpoints),
+        predictions if keep_out_of_fold else None,
+        {IMPI_WORD: impi.to_json()} if impi is not None else {},
+    )
     said = _description(fit, patients, digest, name, generator)
     said = replace(said, limits=(*said.limits, *limits))
     return export_bundle(folder, said, {}, None, fit.statistics, _evidence(fit, patients, digest), survival=holds)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
+from lymphoma.site.impi import ImpiCohort
 from lymphoma.survival import indices
 from lymphoma.survival.clinical import ClinicalFactors
 from lymphoma.survival.index_tables import Rate
@@ -12,7 +14,7 @@ from lymphoma.survival.indices import ImpiScore, IndexScore
 from nodal.errors import Code
 from nodal.findings import ImpiFinding, IndexFinding, Indices, NotComputed, PublishedRate
 
-__all__ = ["published_indices"]
+__all__ = ["placed", "published_indices"]
 
 _POINTS: dict[str, Callable[[ClinicalFactors], IndexScore | None]] = {
     "ipi": indices.ipi,
@@ -54,6 +56,12 @@ def published_indices(
     else:
         impi = _impi(score)
     return Indices(**found, impi=impi), tuple(missing)
+
+
+def placed(impi: ImpiFinding, cohort: ImpiCohort, name: str) -> ImpiFinding:
+    """The IMPI with its place among the patients of a cohort."""
+    low, high = (cohort.percentile(value) for value in impi.range)
+    return replace(impi, percentile=(low, high), cohort=name)
 
 
 def _finding(score: IndexScore) -> IndexFinding:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lymphoma.combined import COMBINED
 from lymphoma.prognosis.measures import PetMeasures, Prospect
 from lymphoma.prognosis.system import SYSTEMS, StudyArrays
+from lymphoma.site.impi import impi_cohort_of
 from lymphoma.survival.clinical import ClinicalFactors
 from lymphoma.training.bundle import Bundle
 
@@ -24,7 +25,7 @@ from nodal.findings import (
 from nodal.prognosis.combining import combine
 from nodal.prognosis.differing import differing
 from nodal.prognosis.gate import held_back, withheld_nomogram, withheld_system
-from nodal.prognosis.indices import published_indices
+from nodal.prognosis.indices import placed, published_indices
 from nodal.prognosis.nomograms import NOMOGRAM_OF
 from nodal.prognosis.shelf import Shelf
 from nodal.prognosis.systems import Judged, judge
@@ -84,6 +85,7 @@ def prognose(asked: Asked, shelf: Shelf, arrays: Callable[[], StudyArrays]) -> P
     indices, missing = published_indices(
         asked.clinical, asked.totals.tmtv_ml, None if no_impi is None else NotComputed("indices.impi", *no_impi)
     )
+    indices = _with_percentile(indices, asked, shelf)
     judged, not_run = _systems(asked, shelf, arrays, barrier)
     if COMBINED in shelf.bundles and (asked.systems is None or COMBINED in asked.systems):
         patient = Prospect(asked.clinical, pet_measures(asked.totals))
@@ -137,6 +139,22 @@ def _without_impi(asked: Asked) -> tuple[Code, str] | None:
     return None
 
 
+def _with_percentile(indices: Indices, asked: Asked, shelf: Shelf) -> Indices:
+    """The IMPI's place among the patients that the site's own model learned from.
+
+    An index leaves for every destination: the place of a real patient among virtual ones is not said.
+    """
+    bundle = shelf.bundles.get("site")
+    if indices.impi is None or bundle is None:
+        return indices
+    if bundle.metadata.nodal.trained_on == "virtual" and not asked.virtual:
+        return indices
+    cohort = impi_cohort_of(bundle)
+    if cohort is None:
+        return indices
+    return replace(indices, impi=placed(indices.impi, cohort, bundle.metadata.nodal.cohort))
+
+
 def _systems(
     asked: Asked, shelf: Shelf, arrays: Callable[[], StudyArrays], barrier: tuple[Code, str] | None
 ) -> tuple[dict[str, Judged], list[NotComputed]]:
@@ -156,14 +174,19 @@ def _systems(
 
 
 def _cannot_run(name: str, asked: Asked, shelf: Shelf, barrier: tuple[Code, str] | None) -> tuple[Code, str] | None:
+    """The first reason that keeps a system from running; what the study lacks goes before what the node lacks, since
+    no installation would help. A system whose room is not there needs lesions and the whole body, as all do."""
+    system = shelf.systems.get(name)
+    whole_body = system is None or system.needs_whole_body
+    if barrier is not None and whole_body and barrier[0] is Code.FOV_PARTIAL:
+        return barrier
+    if asked.totals.lesion_count == 0 and (system is None or system.needs_lesions):
+        return Code.NO_AVID_LESION, "there is no FDG-avid lesion to judge"
     if (refused := shelf.refused.get(name)) is not None:
         return refused.code, refused.reason
-    if name not in shelf.systems or name not in shelf.bundles:
+    if system is None or name not in shelf.bundles:
         return Code.NO_BUNDLE, "no trained bundle of this system is installed"
-    system = shelf.systems[name]
-    if system.needs_lesions and asked.totals.lesion_count == 0:
-        return Code.NO_AVID_LESION, "there is no FDG-avid lesion to judge"
-    return barrier if system.needs_whole_body else None
+    return barrier if whole_body else None
 
 
 def _gated(

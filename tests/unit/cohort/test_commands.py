@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import structlog
-from nodal import cli, logs
+from nodal import cli
 from nodal.errors import WrongUsage
 from typer.testing import CliRunner, Result
 
@@ -19,9 +19,7 @@ pytestmark = pytest.mark.unit
 
 
 @pytest.fixture(autouse=True)
-def _logs_are_elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A command sends its log to stderr for its whole process; here it is caught, as others share the process."""
-    monkeypatch.setattr(logs, "log_to_stderr", lambda: None)
+def _logs_are_elsewhere() -> Iterator[None]:
     with structlog.testing.capture_logs():
         yield
 

@@ -17,7 +17,7 @@ from lymphoma.evaluation.acceptance import verify_acceptance
 from lymphoma.prognosis.system import SYSTEMS
 from lymphoma.site.export import export_site
 from lymphoma.training.bundle import Bundle, load_bundle, write_evidence
-from nodal import cli, logs
+from nodal import cli
 from nodal.errors import Failed, NodalError, Refused, WrongUsage
 from nodal.evaluation.calibrate import calibrate
 from nodal.prognosis.site_key import make_site_key, read_site_key, refuse_unsigned
@@ -45,8 +45,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A state folder of its own; the log is caught, as others share the process."""
-    monkeypatch.setattr(logs, "log_to_stderr", lambda: None)
+    """A state folder of its own; the log is caught."""
     monkeypatch.setenv("NODAL_STATE_DIR", str(tmp_path / "state"))
     with structlog.testing.capture_logs():
         yield tmp_path / "state"

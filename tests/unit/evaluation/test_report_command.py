@@ -10,7 +10,7 @@ import pytest
 import structlog
 from lymphoma.errors import NotComputable
 from lymphoma.site.export import export_site
-from nodal import cli, logs
+from nodal import cli
 from nodal.cohort.about import About
 from nodal.errors import Refused, WrongUsage
 from typer.testing import CliRunner, Result
@@ -23,9 +23,7 @@ QUICK = ("--endpoint", "pfs", "--resamples", 100, "--permutations", 0)
 
 
 @pytest.fixture(autouse=True)
-def _logs_are_elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A command sends its log to stderr for its whole process; here it is caught, as others share the process."""
-    monkeypatch.setattr(logs, "log_to_stderr", lambda: None)
+def _logs_are_elsewhere() -> Iterator[None]:
     with structlog.testing.capture_logs():
         yield
 

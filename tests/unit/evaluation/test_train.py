@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from lymphoma.errors import BundleRefused
 from lymphoma.training.bundle import load_bundle
-from nodal import cli, logs
+from nodal import cli
 from nodal.errors import Code, Failed, WrongUsage
 from nodal.evaluation.train import Training, train
 from typer.testing import CliRunner
@@ -16,11 +16,6 @@ from typer.testing import CliRunner
 from tests.bundles import feature_cohort, site_fit
 
 pytestmark = pytest.mark.unit
-
-
-@pytest.fixture(autouse=True)
-def _logs_of_the_tests_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logs, "log_to_stderr", lambda: None)
 
 
 @pytest.fixture(scope="module")

@@ -160,6 +160,18 @@ def test_a_missing_factor_opens_the_points(shelves) -> None:
     assert found.nccn_ipi.range == (4, 6)
 
 
+def test_the_impi_has_its_place_among_the_patients_of_the_site(shelves) -> None:
+    own = run(ASKED, shelves["E1"]).indices.impi
+    low, high = own.percentile
+    assert 0 < low == high < 100
+    worse = run(replace(ASKED, clinical=replace(KNOWN, stage=4, age_years=85.0)), shelves["E1"]).indices.impi
+    assert worse.percentile[0] > high
+    open_ = run(replace(ASKED, clinical=replace(KNOWN, stage=None)), shelves["E1"]).indices.impi
+    assert open_.percentile[0] < open_.percentile[1]
+    assert run(ASKED, shelves["E0"]).indices.impi.percentile is None
+    assert run(replace(ASKED, virtual=True), shelves["E0"]).indices.impi.percentile is not None
+
+
 def test_only_the_systems_that_are_asked_for(shelves) -> None:
     found = run(replace(ASKED, systems=("lamp",)), shelves["E1"])
     assert found.systems == {}
