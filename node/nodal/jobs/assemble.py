@@ -17,18 +17,9 @@ from pydicom import Dataset
 from nodal import __version__
 from nodal.clinical.record import ClinicalRecord
 from nodal.errors import Code
-from nodal.findings import (
-    Findings,
-    Flag,
-    Lesion,
-    NotComputed,
-    Provenance,
-    Quality,
-    Segmentation,
-    Suggestion,
-    Totals,
-)
+from nodal.findings import Findings, Flag, Lesion, NotComputed, Provenance, Quality, Segmentation, Totals
 from nodal.jobs.records import Loaded, Measured, SelectionRecord
+from nodal.outlook import Suggestion
 from nodal.prognosis.study import Prognosis
 from nodal.report.uids import tracking_uid
 

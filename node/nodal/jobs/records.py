@@ -11,8 +11,9 @@ from pydantic import TypeAdapter
 from pydicom import Dataset
 
 from nodal.dicom.series import LoadedPet, LoadedSeries
-from nodal.findings import Lesion, NotComputed, Quality, RejectedCandidate, Suggestion, SuvUsed, Totals
+from nodal.findings import Lesion, NotComputed, Quality, RejectedCandidate, SuvUsed, Totals
 from nodal.jobs.workspace import Workspace
+from nodal.outlook import Suggestion
 from nodal.study import Baseline, PassedFile, Selection, SeriesDecision, SeriesFiles
 
 __all__ = ["ChosenSeries", "Loaded", "Measured", "SelectionRecord"]

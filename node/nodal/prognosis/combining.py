@@ -13,7 +13,7 @@ from lymphoma.prognosis.model import Endpoint
 from lymphoma.training.bundle import Bundle
 
 from nodal.errors import Code
-from nodal.findings import EndpointFinding, ImpiFinding
+from nodal.outlook import EndpointFinding, ImpiFinding
 from nodal.prognosis.systems import ENDPOINTS, Judged, about, endpoint_finding, not_judged
 
 __all__ = ["combine"]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from lymphoma.evaluation.disagreement import Placement, Side, disagreements
 from lymphoma.survival.groups import NCCN_HIGH_FROM
 
-from nodal.findings import EndpointFinding, IndexFinding, SystemFinding
+from nodal.outlook import EndpointFinding, IndexFinding, SystemFinding
 from nodal.report.index_words import ENDPOINTS
 from nodal.report.system_words import system_title
 

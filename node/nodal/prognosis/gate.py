@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from nodal.findings import NomogramFinding, SystemFinding
+from nodal.outlook import NomogramFinding, SystemFinding
 
 __all__ = ["held_back", "withheld_nomogram", "withheld_system"]
 

@@ -12,7 +12,8 @@ from lymphoma.survival.index_tables import Rate
 from lymphoma.survival.indices import ImpiScore, IndexScore
 
 from nodal.errors import Code
-from nodal.findings import ImpiFinding, IndexFinding, Indices, NotComputed, PublishedRate
+from nodal.findings import NotComputed
+from nodal.outlook import ImpiFinding, IndexFinding, Indices, PublishedRate
 
 __all__ = ["placed", "published_indices"]
 

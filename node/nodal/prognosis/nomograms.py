@@ -10,7 +10,7 @@ from lymphoma.prognosis.model import CURVE_MONTHS, GroupCurve, Prediction, Progn
 from lymphoma.survival.design import Term
 from lymphoma.survival.nomogram import Axis, SurvivalReading, Value
 
-from nodal.findings import Curve, NomogramAxis, NomogramFinding, NomogramPoints, SurvivalAt, SurvivalAxisFinding
+from nodal.outlook import Curve, NomogramAxis, NomogramFinding, NomogramPoints, SurvivalAt, SurvivalAxisFinding
 
 __all__ = ["NOMOGRAM_OF", "label_of", "nomogram_finding", "said", "survival_at"]
 

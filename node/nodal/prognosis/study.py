@@ -13,15 +13,8 @@ from lymphoma.survival.clinical import ClinicalFactors
 from lymphoma.training.bundle import Bundle
 
 from nodal.errors import Code
-from nodal.findings import (
-    BundleUsed,
-    Indices,
-    NomogramFinding,
-    NotComputed,
-    Segmentation,
-    SystemFinding,
-    Totals,
-)
+from nodal.findings import BundleUsed, NotComputed, Segmentation, Totals
+from nodal.outlook import Indices, NomogramFinding, SystemFinding
 from nodal.prognosis.combining import combine
 from nodal.prognosis.differing import differing
 from nodal.prognosis.gate import held_back, withheld_nomogram, withheld_system

@@ -16,7 +16,7 @@ from lymphoma.training.evidence import Evidence
 from lymphoma.training.statistics import in_range
 
 from nodal.errors import Code
-from nodal.findings import EndpointFinding, NomogramFinding, SystemFinding
+from nodal.outlook import EndpointFinding, NomogramFinding, SystemFinding
 from nodal.prognosis.nomograms import NOMOGRAM_OF, nomogram_finding, survival_at
 
 __all__ = ["ENDPOINTS", "Judged", "about", "endpoint_finding", "judge", "not_judged"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from nodal.clinical.record import Conflict, Said, Source, Unusable, Value
-from nodal.findings import Suggestion
+from nodal.outlook import Suggestion
 
 __all__ = [
     "FIELD_NAMES",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nodal.findings import ImpiFinding, IndexFinding, Indices, PublishedRate
+from nodal.outlook import ImpiFinding, IndexFinding, Indices, PublishedRate
 from nodal.report.clinical_words import factors
 
 __all__ = [

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from nodal.findings import Findings, SystemFinding
+from nodal.findings import Findings
+from nodal.outlook import SystemFinding
 from nodal.report.index_words import ENDPOINTS_SHORT
 from nodal.report.pdf_figures import figures_table
 from nodal.report.pdf_flow import Flow

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from nodal.findings import EndpointFinding, Findings, SystemFinding
+from nodal.findings import Findings
+from nodal.outlook import EndpointFinding, SystemFinding
 from nodal.report.index_words import ENDPOINTS_SHORT, horizon
 from nodal.report.pdf_flow import LEFT, RIGHT, Column, Flow
 from nodal.report.pdf_percent import survival_range, survival_share

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nodal.findings import Curve, NomogramFinding, SystemFinding
+from nodal.outlook import Curve, NomogramFinding, SystemFinding
 from nodal.report.chart import Chart, RiskTable, Series
 from nodal.report.draw_chart import draw_chart
 from nodal.report.index_words import ENDPOINTS

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from nodal.findings import Findings, IndexFinding, PublishedRate
+from nodal.findings import Findings
+from nodal.outlook import IndexFinding, PublishedRate
 from nodal.report.clinical_words import field_name
 from nodal.report.index_words import (
     IMPI_NAME,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nodal.findings import NomogramAxis, NomogramFinding, NomogramPoints, SurvivalAt, SurvivalAxisFinding
+from nodal.outlook import NomogramAxis, NomogramFinding, NomogramPoints, SurvivalAt, SurvivalAxisFinding
 from nodal.report.marks import NO_BASELINE
 from nodal.report.pdf_percent import survival_range, survival_share
 from nodal.report.pdf_scale import LABEL_SIZE, Scale, TickLabel, numbers_below, words_around

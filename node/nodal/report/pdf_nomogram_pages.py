@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nodal.findings import Findings, NomogramFinding, SystemFinding
+from nodal.findings import Findings
+from nodal.outlook import NomogramFinding, SystemFinding
 from nodal.report.index_words import ENDPOINTS, listing
 from nodal.report.pdf_evidence import evidence_line
 from nodal.report.pdf_flow import BOTTOM, LEFT, TOP, WIDTH, Flow

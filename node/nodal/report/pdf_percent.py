@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nodal.findings import SurvivalAt
+from nodal.outlook import SurvivalAt
 
 __all__ = ["nearest", "survival_phrase", "survival_range", "survival_share"]
 

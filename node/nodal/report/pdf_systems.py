@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from nodal.findings import EndpointFinding, Findings, SystemFinding
+from nodal.findings import Findings
+from nodal.outlook import EndpointFinding, SystemFinding
 from nodal.report.pdf_evidence import features_words, scores_words
 from nodal.report.pdf_figures import percentile_words, risk_words
 from nodal.report.pdf_flow import LABEL, LEFT, RIGHT, Flow

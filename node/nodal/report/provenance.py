@@ -7,7 +7,8 @@ from typing import Literal
 
 from pydicom.sr.coding import Code
 
-from nodal.findings import BundleUsed, Findings, Lesion, SystemFinding
+from nodal.findings import BundleUsed, Findings, Lesion
+from nodal.outlook import SystemFinding
 from nodal.report import codes
 from nodal.report.marks import PARTIAL_TITLE
 from nodal.report.system_words import SIMULATION_TRAINED, evidence_sentence, system_title, trained_words

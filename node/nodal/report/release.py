@@ -12,7 +12,8 @@ from collections.abc import Set
 from dataclasses import replace
 
 from nodal.errors import Code
-from nodal.findings import EndpointFinding, Findings, NomogramFinding, NotComputed, SystemFinding
+from nodal.findings import Findings, NotComputed
+from nodal.outlook import EndpointFinding, NomogramFinding, SystemFinding
 from nodal.report.system_words import system_title, withholds
 from nodal.settings import Accepts
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from highdicom.sr import ContentItem, ContentSequence, Measurement, TrackingIdentifier
 
-from nodal.findings import Findings, ImpiFinding, IndexFinding, PublishedRate
+from nodal.findings import Findings
+from nodal.outlook import ImpiFinding, IndexFinding, PublishedRate
 from nodal.report import codes
 from nodal.report import risk_codes as risks
 from nodal.report.clinical_words import factors

@@ -12,15 +12,8 @@ from dataclasses import dataclass
 from highdicom.sr import AlgorithmIdentification, ContentItem, ContentSequence, Measurement, TrackingIdentifier
 from pydicom.sr.coding import Code
 
-from nodal.findings import (
-    EndpointFinding,
-    Findings,
-    Lesion,
-    NomogramFinding,
-    NomogramPoints,
-    SurvivalAt,
-    SystemFinding,
-)
+from nodal.findings import Findings, Lesion
+from nodal.outlook import EndpointFinding, NomogramFinding, NomogramPoints, SurvivalAt, SystemFinding
 from nodal.report import codes
 from nodal.report import risk_codes as risks
 from nodal.report.clinical_words import factors

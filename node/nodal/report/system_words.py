@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nodal.findings import Findings, SystemFinding
+from nodal.findings import Findings
+from nodal.outlook import SystemFinding
 from nodal.report.index_words import percent, percent_range
 
 __all__ = [

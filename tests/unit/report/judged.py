@@ -14,18 +14,16 @@ from lymphoma.survival.cox import CoxModel
 from lymphoma.survival.design import Categorical, Continuous, Term, columns_of
 from lymphoma.survival.nomogram import Nomogram, Value, build_nomogram
 from nodal.clinical.record import ClinicalRecord, Conflict, Said, Unusable
-from nodal.findings import (
-    BundleUsed,
+from nodal.findings import BundleUsed, Findings, NotComputed
+from nodal.outlook import (
     Curve,
     EndpointFinding,
-    Findings,
     ImpiFinding,
     IndexFinding,
     Indices,
     NomogramAxis,
     NomogramFinding,
     NomogramPoints,
-    NotComputed,
     PublishedRate,
     Suggestion,
     SurvivalAt,

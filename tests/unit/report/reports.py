@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 
-from nodal.findings import Flag, NomogramAxis, NomogramPoints
+from nodal.findings import Flag
+from nodal.outlook import NomogramAxis, NomogramPoints
 from nodal.report.inputs import ReportInputs, Target
 from nodal.report.pdf import render_pdf
 from nodal.settings import Profile

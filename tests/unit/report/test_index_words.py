@@ -8,7 +8,7 @@ import pytest
 from lymphoma.prognosis.system import SYSTEMS
 from lymphoma.survival import index_tables
 from nodal.clinical.record import FIELDS, Conflict, Said, Unusable
-from nodal.findings import ImpiFinding, IndexFinding, Indices, PublishedRate, Suggestion
+from nodal.outlook import ImpiFinding, IndexFinding, Indices, PublishedRate, Suggestion
 from nodal.report import clinical_words as clinical
 from nodal.report import index_words as words
 from nodal.report import system_words as systems

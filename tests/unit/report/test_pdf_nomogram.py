@@ -12,7 +12,7 @@ import pytest
 from lymphoma.prognosis.measures import PetMeasures, Prospect
 from lymphoma.prognosis.reading import values_of
 from lymphoma.training.bundle import load_bundle
-from nodal.findings import NomogramFinding
+from nodal.outlook import NomogramFinding
 from nodal.prognosis.nomograms import nomogram_finding as from_model
 from nodal.report.fonts import Typesetter
 from nodal.report.inputs import ReportInputs, Target

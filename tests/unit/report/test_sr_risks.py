@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import pytest
-from nodal.findings import ImpiFinding, PublishedRate, SystemFinding
+from nodal.outlook import ImpiFinding, PublishedRate, SystemFinding
 from nodal.report.build import build
 from nodal.report.inputs import ReportInputs, Target
 from nodal.report.seg import build_seg
