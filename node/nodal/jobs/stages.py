@@ -18,35 +18,34 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import structlog
-from lymphoma.anatomy import Anatomy, AnatomyEngine, NoAnatomy
+from lymphoma.anatomy import AnatomyEngine, NoAnatomy
 from lymphoma.errors import NotComputable
 from lymphoma.imaging import Volume, resample_like
 from lymphoma.prognosis.system import StudyArrays
-from lymphoma.segmentation import lesions_from_contour, threshold_segmenter
+from lymphoma.segmentation import threshold_segmenter
 from pydantic import TypeAdapter
-from pydicom import Dataset, dcmread
 
 from nodal.audit import Trail
 from nodal.clinical.statements import PatientStatements
-from nodal.dicom.contour import read_contour
 from nodal.dicom.digest import study_digest
 from nodal.dicom.patient import patient_key
-from nodal.dicom.series import LoadedSeries, load_ct, load_pet, read_study
-from nodal.errors import Code, NodalError, Refused, SourceGone
+from nodal.dicom.series import load_ct, load_pet, read_study
+from nodal.errors import Code, NodalError, Refused
 from nodal.findings import Segmentation, from_json, to_json
 from nodal.intake.selection import select
 from nodal.jobs import assemble
 from nodal.jobs.clinical import frozen, known_now, record_of_study
+from nodal.jobs.images import anatomy_of, header_of, headers_of, lesion_map_of, lesion_map_sha256, volumes_of
 from nodal.jobs.model import Stage
 from nodal.jobs.records import ChosenSeries, Loaded, Measured, SelectionRecord
+from nodal.jobs.reference import lesions_of_reference
 from nodal.jobs.results import OWN_ORTHANC, ResultStore, objects_from_json, objects_to_json, targets
 from nodal.jobs.workspace import Workspace
 from nodal.prognosis.shelf import open_shelf
@@ -165,15 +164,8 @@ def _select(workspace: Workspace, context: StageContext) -> None:
 
 def _series(workspace: Workspace, chosen: ChosenSeries) -> SeriesFiles:
     paths = tuple(workspace.source / name for name in chosen.files)
-    headers = tuple(_header(path) for path in paths)
+    headers = tuple(header_of(path) for path in paths)
     return SeriesFiles(chosen.series_instance_uid, str(headers[0].Modality), paths, headers)
-
-
-def _header(path: Path) -> Dataset:
-    try:
-        return dcmread(path, stop_before_pixels=True, force=True)
-    except OSError as error:
-        raise SourceGone("the images of this job are no longer there; fetch the study again") from error
 
 
 def _load(workspace: Workspace, context: StageContext) -> None:
@@ -192,19 +184,15 @@ def _load(workspace: Workspace, context: StageContext) -> None:
     workspace.write_json("loaded.json", asdict(Loaded.of(pet, ct, files)))
 
 
-def _volumes(workspace: Workspace) -> tuple[Volume, Volume]:
-    return Volume.load(workspace.path("pet_suv.nrrd")), Volume.load(workspace.path("ct_hu.nrrd"))
-
-
 def _segment(workspace: Workspace, context: StageContext) -> None:
-    suv, ct_hu = _volumes(workspace)
+    suv, ct_hu = volumes_of(workspace)
     anatomy = context.anatomy.find(suv, ct_hu)
     if anatomy.organs is not None:
         anatomy.organs.save(workspace.path("organs.nrrd"))
     workspace.write_json("organs.json", {"engine": anatomy.engine, "names": dict(anatomy.names)})
     request, rules = workspace.request(), context.settings.segmentation
     if request.reference is not None:
-        lesion_map, made = _from_reference(workspace, request.reference, suv, anatomy.engine)
+        lesion_map, made = lesions_of_reference(workspace, request.reference, suv, anatomy.engine)
     else:
         segmenter = threshold_segmenter(rules.method, rules.min_volume_ml)
         lesion_map = segmenter.segment(suv, ct_hu, anatomy)
@@ -219,57 +207,9 @@ def _segment(workspace: Workspace, context: StageContext) -> None:
     workspace.write_json("segmentation.json", asdict(made))
 
 
-def _from_reference(workspace: Workspace, path: Path, suv: Volume, engine: str) -> tuple[Volume, Segmentation]:
-    record, pet_files = SelectionRecord.read(workspace), Loaded.read(workspace).pet_files
-    mask = read_contour(
-        path, LoadedSeries(suv, _headers(workspace, pet_files)), study_instance_uid=record.study_instance_uid
-    )
-    source = Dataset() if path.name.endswith((".nii", ".nii.gz", ".nrrd")) else _header(path)
-    label = source.get("StructureSetLabel") or source.get("ContentLabel") or source.get("Modality") or path.name
-    made = Segmentation(
-        "reference",
-        f"given contour ({label}), 26-connected components, no threshold and no volume rule",
-        0.0,
-        26,
-        reference_sop_instance_uid=source.get("SOPInstanceUID"),
-        reference_instant=_content_instant(source),
-        anatomy_engine=engine,
-    )
-    return lesions_from_contour(mask), made
-
-
-def _content_instant(source: Dataset) -> str | None:
-    """When a SEG or RTSTRUCT was made, DICOM DT."""
-    for kind in ("StructureSet", "Content", "InstanceCreation"):
-        if source.get(f"{kind}Date"):
-            return f"{source[f'{kind}Date'].value}{source.get(f'{kind}Time', '') or '000000'}".split(".")[0]
-    return None
-
-
-def _headers(workspace: Workspace, names: Sequence[str]) -> tuple[Dataset, ...]:
-    return tuple(_header(workspace.source / name) for name in names)
-
-
-def _lesion_map(workspace: Workspace, grid: Volume) -> Volume:
-    return grid.with_array(Volume.load(workspace.path("lesions.nrrd")).array)
-
-
-def lesion_map_sha256(lesion_map: Volume) -> str:
-    """Hex SHA-256 of the labels as uint16, little endian, C order."""
-    return hashlib.sha256(np.ascontiguousarray(lesion_map.array, dtype="<u2").tobytes()).hexdigest()
-
-
-def anatomy_of(workspace: Workspace, grid: Volume) -> Anatomy:
-    """The organs found in the segment stage."""
-    known = workspace.read_json("organs.json")
-    path = workspace.path("organs.nrrd")
-    organs = grid.with_array(Volume.load(path).array) if path.exists() else None
-    return Anatomy(known["engine"], organs, {int(label): name for label, name in known["names"].items()})
-
-
 def _anatomy(workspace: Workspace, context: StageContext) -> None:
-    suv, ct_hu = _volumes(workspace)
-    lesion_map = _lesion_map(workspace, suv)
+    suv, ct_hu = volumes_of(workspace)
+    lesion_map = lesion_map_of(workspace, suv)
     loaded = Loaded.read(workspace)
     measured = assemble.measure(
         suv,
@@ -277,7 +217,7 @@ def _anatomy(workspace: Workspace, context: StageContext) -> None:
         lesion_map,
         anatomy_of(workspace, suv),
         loaded,
-        _header(workspace.source / loaded.pet_files[0]),
+        header_of(workspace.source / loaded.pet_files[0]),
         digest=workspace.request().digest,
         lesion_map_sha256=lesion_map_sha256(lesion_map),
         allow_partial=workspace.request().allow_partial,
@@ -304,7 +244,7 @@ def _prognosis(workspace: Workspace, context: StageContext) -> None:
     loaded = Loaded.read(workspace)
     made = TypeAdapter(Segmentation).validate_python(workspace.read_json("segmentation.json"))
     selection, measured = SelectionRecord.read(workspace), Measured.read(workspace)
-    header = _header(workspace.source / loaded.pet_files[0])
+    header = header_of(workspace.source / loaded.pet_files[0])
     record = record_of_study(frozen(workspace) or PatientStatements(""), header)
     request, settings = workspace.request(), context.settings
     asked = Asked(
@@ -324,7 +264,7 @@ def _prognosis(workspace: Workspace, context: StageContext) -> None:
         prognosis=prognose(asked, open_shelf(settings), lambda: _study_arrays(workspace, asked)),
         clinical=record,
         header=header,
-        lesion_map_sha256=lesion_map_sha256(_lesion_map(workspace, suv)),
+        lesion_map_sha256=lesion_map_sha256(lesion_map_of(workspace, suv)),
         settings_sha256=settings_digest(workspace, context.settings),
         started=workspace.read_json("started.json"),
         stage_seconds=workspace.read_json("seconds.json"),
@@ -334,8 +274,8 @@ def _prognosis(workspace: Workspace, context: StageContext) -> None:
 
 
 def _study_arrays(workspace: Workspace, asked: Asked) -> StudyArrays:
-    suv, ct_hu = _volumes(workspace)
-    lesion_map, anatomy = _lesion_map(workspace, suv), anatomy_of(workspace, suv)
+    suv, ct_hu = volumes_of(workspace)
+    lesion_map, anatomy = lesion_map_of(workspace, suv), anatomy_of(workspace, suv)
     return StudyArrays(suv, ct_hu, lesion_map, anatomy, asked.clinical, pet_measures(asked.totals))
 
 
@@ -359,9 +299,9 @@ def report_inputs(workspace: Workspace, destination: str) -> ReportInputs:
     return ReportInputs(
         replace(findings, predecessor_sr_uid=_replaced_sr_uid(workspace, destination)),
         suv,
-        _lesion_map(workspace, suv),
-        _headers(workspace, loaded.pet_files),
-        _headers(workspace, loaded.ct_files),
+        lesion_map_of(workspace, suv),
+        headers_of(workspace, loaded.pet_files),
+        headers_of(workspace, loaded.ct_files),
     )
 
 
