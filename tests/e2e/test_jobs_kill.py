@@ -35,7 +35,7 @@ def test_killed_at_any_instant_no_job_is_lost(tmp_path: Path) -> None:
     """Twelve studies, ten kills at random instants of the work; kills.py of the benchmarks does two hundred."""
     chance = random.Random(20260102)
     with FakeNode(tmp_path, recovery_attempts=50) as node:
-        node.pipeline.order(sleep=0.05)
+        node.pipeline.order(sleep=0.2)  # a fast machine must not be done before the tenth kill
         studies = [f"1.2.{number}" for number in range(12)]
         for study in studies:
             node.submit(study, study)
