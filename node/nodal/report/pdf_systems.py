@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nodal.errors import Code
 from nodal.findings import Findings
 from nodal.outlook import EndpointFinding, SystemFinding
 from nodal.report.pdf_evidence import features_words, scores_words
@@ -11,7 +12,7 @@ from nodal.report.pdf_groups import GROUP_COLOURS, group_title
 from nodal.report.pdf_nomogram import years
 from nodal.report.pdf_percent import nearest, survival_range, survival_share
 from nodal.report.pdf_sheet import CAUTION, HAIR, INK, MUTED, Colour, Document
-from nodal.report.pdf_words import UNKNOWN, capital, said
+from nodal.report.pdf_words import UNKNOWN, capital, said, sentence
 from nodal.report.system_words import SIMULATION_TRAINED, system_title, withholds
 
 __all__ = ["disagreements", "systems_section"]
@@ -28,6 +29,7 @@ _SMALL = 6.8
 def systems_section(flow: Flow, findings: Findings) -> None:
     """A row per system: group and survival at three years by endpoint, or score and rank where no more may be said."""
     if not findings.systems:
+        _why_none(flow, findings)
         return
     flow.heading("Prognosis models", needed=44)
     sheet = flow.document
@@ -44,6 +46,19 @@ def systems_section(flow: Flow, findings: Findings) -> None:
         text = "In brackets: 95 % interval of the model's estimate, model uncertainty, not outcome."
         flow.paragraph(text, size=6.0, colour=MUTED)
     flow.y += 7
+
+
+def _why_none(flow: Flow, findings: Findings) -> None:
+    """Why no model judged this scan, where the scan is why; a model that is not installed is no news here."""
+    reasons = (
+        one.reason
+        for one in findings.not_computed
+        if one.item.startswith("systems.") and one.code not in (Code.NO_BUNDLE, Code.NOT_SENT)
+    )
+    if (reason := next(reasons, None)) is not None:
+        flow.heading("Prognosis models", needed=16)
+        flow.paragraph(sentence(f"Not computed: {reason}"), size=7.8, colour=MUTED)
+        flow.y += 7
 
 
 def disagreements(findings: Findings) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from nodal.clinical.record import ClinicalRecord
+from nodal.findings import NotComputed
 from nodal.report.marks import WATERMARK
 from nodal.report.pdf import render_pdf
 from nodal.report.pdf_groups import group_title
@@ -190,6 +191,15 @@ def test_a_study_without_record_or_systems_has_neither_section() -> None:
     assert "Published indices" not in text
     assert "Prognosis models" not in text
     assert "Age 66 years image header" in text
+
+
+@pytest.mark.parametrize(("code", "told"), [("NO_ANATOMY", True), ("FOV_PARTIAL", True), ("NO_BUNDLE", False)])
+def test_the_first_sheet_says_why_no_model_judged_the_scan(code: str, told: bool) -> None:
+    inputs = judged(made(8))
+    missing = (NotComputed("systems.site", code, "the volume holds physiological uptake"),)
+    alone = with_findings(inputs, systems={}, nomograms={}, disagreements=(), not_computed=missing)
+    first = joined([one for one in letters(render_pdf(alone, TARGET))[0] if not one.tilted])
+    assert ("Not computed: the volume holds physiological uptake." in first) is told
 
 
 def test_a_system_without_a_model_of_survival_gives_its_score() -> None:
