@@ -13,7 +13,7 @@ from lymphoma.errors import NotComputable
 from lymphoma.evaluation.combine import IMPI
 from lymphoma.evaluation.patients import Patients, Scores
 from lymphoma.prognosis.covariates import SCORE
-from lymphoma.prognosis.model import Endpoint, PrognosticModel
+from lymphoma.prognosis.model import ENDPOINTS, Endpoint, PrognosticModel
 from lymphoma.prognosis.reading import complete, values_of
 from lymphoma.site.features import FEATURES, range_features
 from lymphoma.survival.follow_up import Bools, Floats
@@ -22,9 +22,7 @@ from lymphoma.training.bundle import Bundle
 from lymphoma.training.metadata import contents_digest
 from lymphoma.training.statistics import in_range
 
-__all__ = ["ENDPOINTS", "Judged", "impi_of", "judge_patients", "outside_range", "with_scores"]
-
-ENDPOINTS: tuple[Endpoint, ...] = ("pfs", "os")
+__all__ = ["Judged", "impi_of", "judge_patients", "outside_range", "with_scores"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,6 +22,7 @@ from lymphoma.survival.nomogram import AxisValues, Nomogram, Reading, Value, bui
 
 __all__ = [
     "CURVE_MONTHS",
+    "ENDPOINTS",
     "HORIZONS_MONTHS",
     "CutOffRule",
     "Endpoint",
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 Endpoint = Literal["pfs", "os"]
+ENDPOINTS: tuple[Endpoint, ...] = ("pfs", "os")
 CutOffRule = Literal["youden_24m", "terciles", "none"]
 """How the cut-offs of the groups were found; "none": no cut-off did better than chance, all patients are one group."""
 HORIZONS_MONTHS = (12.0, 36.0, 60.0)

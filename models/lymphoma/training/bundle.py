@@ -19,7 +19,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from lymphoma.errors import BundleRefused
-from lymphoma.prognosis.model import Endpoint, PrognosticModel
+from lymphoma.prognosis.model import ENDPOINTS, Endpoint, PrognosticModel
 from lymphoma.prognosis.store import (
     OutOfFold,
     model_from_json,
@@ -64,7 +64,6 @@ from lymphoma.training.weights import (
 
 __all__ = ["Bundle", "Survival", "export_bundle", "load_bundle", "write_evidence"]
 
-_ENDPOINTS: tuple[Endpoint, ...] = ("pfs", "os")
 _STATISTICS = TypeAdapter(RangeStatistics)
 _EVIDENCE = TypeAdapter(Evidence)
 
@@ -253,7 +252,7 @@ def load_bundle(folder: Path, systems: Collection[str], *, for_acceptance: bool 
     has_config = any(entry.file == TRAIN for entry in metadata.nodal.files)
     config = read_config(folder / TRAIN) if has_config else None
     bundle = Bundle(folder, metadata, config, parse(_STATISTICS, folder, STATISTICS), evidence)
-    for endpoint in _ENDPOINTS:
+    for endpoint in ENDPOINTS:
         bundle.survival(endpoint)  # refused now, not when the first patient comes
     bundle.out_of_fold()
     return bundle

@@ -11,30 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nodal.cli.app import Config, Json, app, err, out, read_settings, show_json
+from nodal.cli.options import ENDPOINTS_OF, EndpointChoice
 from nodal.errors import WrongUsage
 
 if TYPE_CHECKING:
     from lymphoma.evaluation.protocols import Protocol
     from lymphoma.evaluation.result import EndpointResult, Estimate
-    from lymphoma.prognosis.model import Endpoint
     from rich.table import Table
 
     from nodal.evaluation.judge import Judgement
 
 __all__ = ["evaluate"]
-
-
-class _Endpoint(StrEnum):
-    PFS = "pfs"
-    OS = "os"
-    BOTH = "both"
-
-
-ENDPOINTS: dict[_Endpoint, tuple[Endpoint, ...]] = {
-    _Endpoint.PFS: ("pfs",),
-    _Endpoint.OS: ("os",),
-    _Endpoint.BOTH: ("pfs", "os"),
-}
 
 
 class _Protocol(StrEnum):
@@ -60,7 +47,7 @@ def evaluate(
         str | None, typer.Option(help="One centre, tested by what the others trained; in place of --protocol.")
     ] = None,
     repeats: Annotated[int, typer.Option(help="Of the folds or the split, each time with others.", min=1)] = 1,
-    endpoint: Annotated[_Endpoint, typer.Option(help="Which endpoints to judge.")] = _Endpoint.BOTH,
+    endpoint: Annotated[EndpointChoice, typer.Option(help="Which endpoints to judge.")] = EndpointChoice.BOTH,
     resamples: Annotated[int, typer.Option(help="Of the bootstrap, for the intervals.", min=100)] = 1000,
     permutations: Annotated[int, typer.Option(help="Of the control; 0 leaves it out.", min=0)] = 20,
     seed: Annotated[int, typer.Option(help="Of folds, resamples and permutations.", min=0)] = 0,
@@ -76,7 +63,7 @@ def evaluate(
     from nodal.evaluation.judge import Order, judge_cohort
 
     settings = read_settings(config)
-    options = Options(_asked(protocol, centre, repeats), ENDPOINTS[endpoint], resamples, permutations, seed)
+    options = Options(_asked(protocol, centre, repeats), ENDPOINTS_OF[endpoint], resamples, permutations, seed)
     with _bar() as progress:
         found = judge_cohort(Order(bundles or (), cohort, out_dir, options), settings, progress)
     if as_json:

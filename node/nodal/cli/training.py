@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nodal.cli.app import Config, Json, app, err, out, read_settings, show_json
+from nodal.cli.options import ENDPOINTS_OF, EndpointChoice
 
 if TYPE_CHECKING:
-    from lymphoma.prognosis.model import CutOffRule, Endpoint
+    from lymphoma.prognosis.model import CutOffRule
     from rich.table import Table
 
     from nodal.evaluation.train import EndpointResult, TrainingResult
@@ -20,22 +21,11 @@ if TYPE_CHECKING:
 __all__ = ["train"]
 
 
-class _Endpoint(StrEnum):
-    PFS = "pfs"
-    OS = "os"
-    BOTH = "both"
-
-
 class _Groups(StrEnum):
     YOUDEN = "youden"
     TERCILES = "terciles"
 
 
-_ENDPOINTS: dict[_Endpoint, tuple[Endpoint, ...]] = {
-    _Endpoint.PFS: ("pfs",),
-    _Endpoint.OS: ("os",),
-    _Endpoint.BOTH: ("pfs", "os"),
-}
 _RULES: dict[_Groups, CutOffRule] = {_Groups.YOUDEN: "youden_24m", _Groups.TERCILES: "terciles"}
 
 
@@ -45,7 +35,7 @@ def train(
     cohort: Annotated[Path, typer.Option(help="Cohort folder with cohort.csv.")],
     out_dir: Annotated[Path, typer.Option("--out", help="The bundle folder; must not be there yet.")],
     name: Annotated[str, typer.Option(help="Name of the bundle; else the system's and the cohort's.")] = "",
-    endpoint: Annotated[_Endpoint, typer.Option(help="Which endpoints to fit.")] = _Endpoint.BOTH,
+    endpoint: Annotated[EndpointChoice, typer.Option(help="Which endpoints to fit.")] = EndpointChoice.BOTH,
     groups: Annotated[
         _Groups, typer.Option(help="Risk groups: two by Youden's index at 24 months, or three.")
     ] = _Groups.YOUDEN,
@@ -67,7 +57,7 @@ def train(
 
     settings = read_settings(config)
     rule = _RULES[groups]
-    training = Training(system, cohort, out_dir, name, _ENDPOINTS[endpoint], rule, seed, not without_out_of_fold)
+    training = Training(system, cohort, out_dir, name, ENDPOINTS_OF[endpoint], rule, seed, not without_out_of_fold)
     with Progress(console=err, transient=True) as progress:
         tasks = {what: progress.add_task(what, total=None) for what in ("patients", "models")}
         result = train_system(

@@ -15,8 +15,8 @@ from lymphoma.combined import COMBINED
 from lymphoma.errors import NotComputable
 from lymphoma.evaluation.patients import Patients
 from lymphoma.evaluation.recalibrate import RecalibrationResult, recalibrate
-from lymphoma.evaluation.scoring import ENDPOINTS, judge_patients
-from lymphoma.prognosis.model import Endpoint
+from lymphoma.evaluation.scoring import judge_patients
+from lymphoma.prognosis.model import ENDPOINTS, Endpoint
 from lymphoma.training.bundle import Bundle, write_evidence
 from lymphoma.training.evidence import RecalibrationRecord
 from lymphoma.training.metadata import contents_digest

@@ -13,8 +13,8 @@ from lymphoma.combined.model import Part
 from lymphoma.errors import BundleRefused, NotComputable
 from lymphoma.evaluation.combine import MOST_INPUTS
 from lymphoma.evaluation.patients import Patients
-from lymphoma.evaluation.scoring import ENDPOINTS, with_scores
-from lymphoma.prognosis.model import Endpoint
+from lymphoma.evaluation.scoring import with_scores
+from lymphoma.prognosis.model import ENDPOINTS, Endpoint
 from lymphoma.training.bundle import Bundle
 
 from nodal.errors import Code, Refused, WrongUsage

@@ -12,7 +12,7 @@ from lymphoma.anatomy.organs import Anatomy
 from lymphoma.errors import NotComputable
 from lymphoma.imaging.volume import Volume
 from lymphoma.lesions.measures import measure_lesions
-from lymphoma.lesions.totals import TotalMeasures, measure_totals
+from lymphoma.lesions.totals import measure_totals
 from lymphoma.prognosis.measures import PetMeasures
 from lymphoma.segmentation import threshold_segmenter
 from pydantic import TypeAdapter, ValidationError
@@ -24,6 +24,7 @@ from nodal.cohort.model import PatientReport
 from nodal.cohort.sources import Sources
 from nodal.dicom.values import number
 from nodal.errors import Code, Failed, Refused
+from nodal.prognosis.study import pet_measures
 from nodal.settings import Settings
 
 __all__ = ["CACHE_NAME", "Measuring"]
@@ -113,22 +114,9 @@ class Measuring:
             raise kind(Code(fault.code), fault.reason) from fault
         header = images.pet_headers[0] if images.pet_headers else None
         weight, height = (number(header, name) if header else None for name in ("PatientWeight", "PatientSize"))
-        return _pet(measure_totals(measure_lesions(images.suv, drawn), weight_kg=weight, height_m=height))
+        return pet_measures(measure_totals(measure_lesions(images.suv, drawn), weight_kg=weight, height_m=height))
 
     def _segmented(self, sources: Sources, images: StudyImages) -> Volume:
         rules = self.settings.segmentation
         anatomy = Anatomy("none") if sources.organs is None else read_organs(sources.organs, images)
         return threshold_segmenter(rules.method, rules.min_volume_ml).segment(images.suv, images.ct_hu, anatomy)
-
-
-def _pet(totals: TotalMeasures) -> PetMeasures:
-    return PetMeasures(
-        tmtv_ml=totals.tmtv_ml,
-        tlg_g=totals.tlg_g,
-        suv_max=totals.suv_max,
-        suv_peak=totals.suv_peak,
-        lesion_count=totals.lesion_count,
-        dmax_mm=totals.dmax_mm,
-        dmax_bulk_mm=totals.dmax_bulk_mm,
-        sdmax_per_m=totals.sdmax_per_m,
-    )

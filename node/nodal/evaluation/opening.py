@@ -6,19 +6,16 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lymphoma.combined import COMBINED
 from lymphoma.combined.store import combined_of
 from lymphoma.errors import BundleRefused
 from lymphoma.evaluation.patients import Patients
-from lymphoma.evaluation.scoring import ENDPOINTS
-from lymphoma.prognosis.system import SYSTEMS
+from lymphoma.prognosis.model import ENDPOINTS
 from lymphoma.training.bundle import Bundle, load_bundle
 
 from nodal.errors import Code, Refused, WrongUsage
+from nodal.prognosis.shelf import KNOWN_SYSTEMS
 
-__all__ = ["KNOWN_SYSTEMS", "check_parts", "now", "open_bundle", "refuse_virtual"]
-
-KNOWN_SYSTEMS = (*SYSTEMS, COMBINED)
+__all__ = ["check_parts", "now", "open_bundle", "refuse_virtual"]
 
 
 def open_bundle(folder: Path) -> Bundle:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from lymphoma.evaluation.patients import Patients
 from lymphoma.prognosis.measures import PetMeasures
-from lymphoma.prognosis.model import Endpoint
+from lymphoma.prognosis.model import ENDPOINTS, Endpoint
 from lymphoma.survival.clinical import ClinicalFactors
 from lymphoma.training.case import Outcome
 
@@ -31,7 +31,6 @@ from nodal.settings import Settings
 __all__ = ["Origins", "patients_of", "patients_with_origins"]
 
 Progress = Callable[[int, int], None]
-_ENDPOINTS: tuple[Endpoint, ...] = ("pfs", "os")
 
 
 @dataclass(frozen=True)
@@ -135,7 +134,7 @@ def _add_row(gathered: _Gathered, row: Row, told: MeasureTable) -> None:
     given: dict[Endpoint, Outcome | None] = {"pfs": row.pfs, "os": row.os}
     outcomes = {endpoint: None if endpoint in barred else one for endpoint, one in given.items()}
     wrong = any(fault.bars and fault.code is not Code.NO_FOLLOW_UP for fault in row.faults)
-    if pet is None or (wrong and barred.issuperset(_ENDPOINTS)):
+    if pet is None or (wrong and barred.issuperset(ENDPOINTS)):
         gathered.count("unusable")
     elif not any(outcomes.values()):
         gathered.count("without_outcome")
@@ -204,5 +203,5 @@ def _patients(name: str, virtual: bool, found: Sequence[_Patient]) -> Patients:
         centres=tuple(one.centre for one in ordered),
         clinical=tuple(one.clinical for one in ordered),
         pet=tuple(one.pet for one in ordered),
-        outcomes={endpoint: tuple(one.outcomes[endpoint] for one in ordered) for endpoint in _ENDPOINTS},
+        outcomes={endpoint: tuple(one.outcomes[endpoint] for one in ordered) for endpoint in ENDPOINTS},
     )

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from lymphoma.evaluation.acceptance import Conduct, Limits, Trial, judge, signed
 from lymphoma.evaluation.patients import Patients
-from lymphoma.evaluation.scoring import ENDPOINTS, Judged, impi_of, judge_patients, outside_range, with_scores
-from lymphoma.prognosis.model import Endpoint
+from lymphoma.evaluation.scoring import Judged, impi_of, judge_patients, outside_range, with_scores
+from lymphoma.prognosis.model import ENDPOINTS, Endpoint
 from lymphoma.training.bundle import Bundle, write_evidence
 from lymphoma.training.evidence import Acceptance, calibration_digest
 from lymphoma.training.files import write_whole

@@ -9,12 +9,12 @@ from lymphoma.combined.model import Combined
 from lymphoma.combined.store import combined_of
 from lymphoma.errors import BundleRefused
 from lymphoma.prognosis.measures import Prospect
-from lymphoma.prognosis.model import Endpoint
+from lymphoma.prognosis.model import ENDPOINTS, Endpoint
 from lymphoma.training.bundle import Bundle
 
 from nodal.errors import Code
 from nodal.outlook import EndpointFinding, ImpiFinding
-from nodal.prognosis.systems import ENDPOINTS, Judged, about, endpoint_finding, not_judged
+from nodal.prognosis.systems import Judged, about, endpoint_finding, not_judged
 
 __all__ = ["combine"]
 

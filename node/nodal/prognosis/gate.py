@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from nodal.outlook import NomogramFinding, SystemFinding
+from nodal.outlook import SystemFinding
 
-__all__ = ["held_back", "withheld_nomogram", "withheld_system"]
+__all__ = ["held_back", "withheld_system"]
 
 
 def held_back(system: SystemFinding, *, virtual: bool, show_simulated: bool) -> bool:
@@ -19,11 +19,6 @@ def held_back(system: SystemFinding, *, virtual: bool, show_simulated: bool) -> 
 
 
 def withheld_system(system: SystemFinding) -> SystemFinding:
-    """The same with every endpoint marked as withheld; classes are groups by another name, and go."""
+    """The same with every endpoint marked as withheld; what shows it leaves its classes out as well."""
     endpoints = {name: replace(one, withheld=True) for name, one in system.endpoint.items()}
     return replace(system, endpoint=endpoints)
-
-
-def withheld_nomogram(nomogram: NomogramFinding) -> NomogramFinding:
-    """The same, marked as withheld."""
-    return replace(nomogram, withheld=True)

@@ -17,7 +17,10 @@ from nodal.errors import Code, SettingsInvalid
 from nodal.prognosis.site_key import read_site_key, refuse_unsigned
 from nodal.settings import Settings
 
-__all__ = ["RefusedBundle", "Shelf", "open_shelf"]
+__all__ = ["KNOWN_SYSTEMS", "RefusedBundle", "Shelf", "open_shelf"]
+
+KNOWN_SYSTEMS = (*SYSTEMS, COMBINED)
+"""Whose a bundle may be, installed here or not."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ def _system_named_in(folder: Path) -> str | None:
         system = json.loads((folder / "configs" / "metadata.json").read_bytes())["nodal"]["system"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return system if system in (*SYSTEMS, COMBINED) else None
+    return system if system in KNOWN_SYSTEMS else None
 
 
 def _shipped(system: str) -> Path | None:

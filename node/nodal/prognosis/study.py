@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from lymphoma.combined import COMBINED
+from lymphoma.lesions import TotalMeasures
 from lymphoma.prognosis.measures import PetMeasures, Prospect
 from lymphoma.prognosis.system import SYSTEMS, StudyArrays
 from lymphoma.site.impi import impi_cohort_of
@@ -17,7 +18,7 @@ from nodal.findings import BundleUsed, NotComputed, Segmentation, Totals
 from nodal.outlook import Indices, NomogramFinding, SystemFinding
 from nodal.prognosis.combining import combine
 from nodal.prognosis.differing import differing
-from nodal.prognosis.gate import held_back, withheld_nomogram, withheld_system
+from nodal.prognosis.gate import held_back, withheld_system
 from nodal.prognosis.indices import placed, published_indices
 from nodal.prognosis.nomograms import NOMOGRAM_OF
 from nodal.prognosis.shelf import Shelf
@@ -99,8 +100,8 @@ def prognose(asked: Asked, shelf: Shelf, arrays: Callable[[], StudyArrays]) -> P
     )
 
 
-def pet_measures(totals: Totals) -> PetMeasures:
-    """The totals as models read them."""
+def pet_measures(totals: Totals | TotalMeasures) -> PetMeasures:
+    """The totals of a study or of a patient of a cohort, as models read them."""
     return PetMeasures(
         tmtv_ml=totals.tmtv_ml,
         tlg_g=totals.tlg_g,
@@ -192,7 +193,7 @@ def _gated(
         systems[name] = withheld_system(one.finding) if hold else one.finding
         if one.nomograms:
             nomograms[NOMOGRAM_OF[name]] = {
-                endpoint: withheld_nomogram(drawn) if hold else drawn for endpoint, drawn in one.nomograms.items()
+                endpoint: replace(drawn, withheld=True) if hold else drawn for endpoint, drawn in one.nomograms.items()
             }
     return systems, nomograms
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from lymphoma.errors import CannotDo, NotComputable
 from lymphoma.prognosis.measures import Prospect
-from lymphoma.prognosis.model import Endpoint, Prediction, PrognosticModel
+from lymphoma.prognosis.model import ENDPOINTS, Prediction, PrognosticModel
 from lymphoma.prognosis.reading import values_of
 from lymphoma.prognosis.system import PrognosisSystem, Scored, StudyArrays
 from lymphoma.training.bundle import Bundle
@@ -19,9 +19,7 @@ from nodal.errors import Code
 from nodal.outlook import EndpointFinding, NomogramFinding, SystemFinding
 from nodal.prognosis.nomograms import NOMOGRAM_OF, nomogram_finding, survival_at
 
-__all__ = ["ENDPOINTS", "Judged", "about", "endpoint_finding", "judge", "not_judged"]
-
-ENDPOINTS: tuple[Endpoint, ...] = ("pfs", "os")
+__all__ = ["Judged", "about", "endpoint_finding", "judge", "not_judged"]
 
 
 @dataclass(frozen=True)
