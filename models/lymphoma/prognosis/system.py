@@ -11,6 +11,7 @@ from typing import Protocol
 from lymphoma.anatomy.organs import Anatomy
 from lymphoma.imaging.volume import Volume
 from lymphoma.prognosis.measures import PetMeasures
+from lymphoma.prognosis.pooled import FeaturePooler
 from lymphoma.survival.clinical import ClinicalFactors
 from lymphoma.training.bundle import Bundle
 
@@ -26,6 +27,7 @@ class StudyArrays:
 
     Attributes:
         suv, ct_hu, lesion_map: on the PET grid; SUV in g/mL, HU, labels 1..n.
+        pooler: of the lesion network; None where no lesion network is installed.
     """
 
     suv: Volume
@@ -34,6 +36,7 @@ class StudyArrays:
     anatomy: Anatomy
     clinical: ClinicalFactors
     pet: PetMeasures
+    pooler: FeaturePooler | None = None
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from lymphoma.anatomy import Anatomy
 from lymphoma.imaging import Volume
+from lymphoma.segmentation.delineation import Delineation
 
 __all__ = ["Segmenter"]
 
@@ -33,8 +34,8 @@ class Segmenter(Protocol):
         """6, 18 or 26."""
         ...
 
-    def segment(self, suv: Volume, ct_hu: Volume, anatomy: Anatomy) -> Volume:
-        """The lesion map: uint16 on the grid of ``suv``, 0 background, 1..n by descending volume.
+    def segment(self, suv: Volume, ct_hu: Volume, anatomy: Anatomy) -> Delineation:
+        """The lesions on the grid of ``suv``; ``ct_hu`` is on the same grid.
 
         Raises:
             NotComputable: what the method needs is not there.

@@ -25,6 +25,7 @@ from lymphoma.errors import NotComputable
 from lymphoma.imaging import Volume
 from lymphoma.lesions import label_lesions
 from lymphoma.lesions.components import Connectivity
+from lymphoma.segmentation.delineation import Delineation
 from lymphoma.segmentation.relative import a50p, percent_of_max, territories
 
 __all__ = ["ThresholdSegmenter", "threshold_segmenter"]
@@ -42,14 +43,15 @@ class ThresholdSegmenter:
     rule: Rule
     connectivity: Connectivity = 26
 
-    def segment(self, suv: Volume, ct_hu: Volume, anatomy: Anatomy) -> Volume:
-        """The lesion map; see :class:`lymphoma.segmentation.Segmenter`. The CT is not looked at.
+    def segment(self, suv: Volume, ct_hu: Volume, anatomy: Anatomy) -> Delineation:
+        """The lesions; see :class:`lymphoma.segmentation.Segmenter`. The CT is not looked at.
 
         Raises:
             NotComputable: NO_ANATOMY for "percist" without a liver.
         """
         taken = self.rule(suv, anatomy, self.min_volume_ml)
-        return suv.with_array(label_lesions(taken, suv.voxel_volume_ml, self.min_volume_ml, self.connectivity))
+        lesions = label_lesions(taken, suv.voxel_volume_ml, self.min_volume_ml, self.connectivity)
+        return Delineation(suv.with_array(lesions))
 
 
 def _fixed(threshold: float) -> Rule:

@@ -119,4 +119,6 @@ class Measuring:
     def _segmented(self, sources: Sources, images: StudyImages) -> Volume:
         rules = self.settings.segmentation
         anatomy = Anatomy("none") if sources.organs is None else read_organs(sources.organs, images)
-        return threshold_segmenter(rules.method, rules.min_volume_ml).segment(images.suv, images.ct_hu, anatomy)
+        return (
+            threshold_segmenter(rules.method, rules.min_volume_ml).segment(images.suv, images.ct_hu, anatomy).lesion_map
+        )

@@ -195,7 +195,7 @@ def _segment(workspace: Workspace, context: StageContext) -> None:
         lesion_map, made = lesions_of_reference(workspace, request.reference, suv, anatomy.engine)
     else:
         segmenter = threshold_segmenter(rules.method, rules.min_volume_ml)
-        lesion_map = segmenter.segment(suv, ct_hu, anatomy)
+        lesion_map = segmenter.segment(suv, ct_hu, anatomy).lesion_map
         made = Segmentation(
             segmenter.name,
             segmenter.description,

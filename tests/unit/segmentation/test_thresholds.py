@@ -18,7 +18,7 @@ METHODS = ("suv4", "suv2.5", "percent41", "a50p", "mv2", "mv3")
 
 def drawn(method: str, values: np.ndarray, *, min_volume_ml: float = 0.0, anatomy: Anatomy = NONE) -> np.ndarray:
     suv = zeros(values.shape).with_array(values.astype(np.float32))
-    lesions = threshold_segmenter(method, min_volume_ml).segment(suv, suv, anatomy)
+    lesions = threshold_segmenter(method, min_volume_ml).segment(suv, suv, anatomy).lesion_map
     assert lesions.array.dtype == np.uint16
     assert lesions.same_grid(suv)
     return lesions.array
@@ -44,7 +44,7 @@ def test_the_volume_rule_is_met_by_exactly_three_ml(method):
     values = np.full((25, 25, 25), 0.1)
     values[5, 5, 5] = values[15, 15, 15] = values[15, 15, 16] = 50
     suv = zeros(values.shape, spacing=(10, 10, 15)).with_array(values)
-    lesions = threshold_segmenter(method).segment(suv, suv, NONE).array
+    lesions = threshold_segmenter(method).segment(suv, suv, NONE).lesion_map.array
     assert np.argwhere(lesions).tolist() == [[15, 15, 15], [15, 15, 16]]
 
 
@@ -153,7 +153,7 @@ def test_majority_votes(method, taken):
 def test_the_volume_does_not_depend_on_the_orientation(method, orientation):
     grid = zeros((20, 21, 22), spacing=(3, 4, 5), rotation=ORIENTATIONS[orientation])
     suv = grid.with_array(np.where(ball(grid, middle_mm(grid), 18), 9.0, 1.0))
-    lesions = threshold_segmenter(method).segment(suv, suv, NONE).array
+    lesions = threshold_segmenter(method).segment(suv, suv, NONE).lesion_map.array
     assert np.array_equal(lesions > 0, suv.array > 1)
 
 
