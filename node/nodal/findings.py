@@ -30,6 +30,7 @@ __all__ = [
     "Segmentation",
     "SuvUsed",
     "Totals",
+    "WordsUsed",
     "from_json",
     "to_json",
 ]
@@ -70,7 +71,15 @@ class Quality:
 
 @dataclass(frozen=True)
 class Lesion:
-    """One lesion: its number in the lesion map, its identity across objects, its measures."""
+    """One lesion: its number in the lesion map, its identity across objects, its measures.
+
+    Attributes:
+        status: a lesion that is to be confirmed counts in no total but the upper end of ``tmtv_range_ml``.
+        p_lesion: calibrated probability of being a lesion; None for a rule or a contour that does not judge.
+        attention: system -> weight; the weights of all lesions add up to 1.
+        context: system -> the organs that it looked at most for this lesion, with their weights, the highest first.
+        decided_by: "person" where a person's word made the status; None where the probability did.
+    """
 
     number: int
     tracking_uid: str
@@ -88,21 +97,36 @@ class Lesion:
     status: Literal["accepted", "to_confirm"] = "accepted"
     p_lesion: float | None = None
     attention: dict[str, float] = field(default_factory=dict)
+    context: dict[str, tuple[tuple[str, float], ...]] = field(default_factory=dict)
+    decided_by: Literal["person"] | None = None
 
 
 @dataclass(frozen=True)
 class RejectedCandidate:
-    """A component that was not taken for a lesion."""
+    """A component that was not taken for a lesion.
+
+    Attributes:
+        number: 1..m by descending volume, by which a person takes it back. hottest_mm: LPS, by which it is found again;
+            both are None in findings that were written before they were recorded.
+        decided_by: "person" where a person's word made it; None where the probability did.
+    """
 
     volume_ml: float
     suv_max: float
     organ: str | None
     p_lesion: float | None
+    number: int | None = None
+    hottest_mm: tuple[float, float, float] | None = None
+    decided_by: Literal["person"] | None = None
 
 
 @dataclass(frozen=True)
 class Totals:
-    """Measures of the whole patient. ``dmax_mm`` is between centroids; ``dmax_bulk_mm`` from the largest lesion."""
+    """Measures of the whole patient, of accepted lesions alone.
+
+    ``dmax_mm`` is between centroids; ``dmax_bulk_mm`` from the largest lesion. ``tmtv_range_ml``: of the accepted
+    lesions, and with those to be confirmed.
+    """
 
     field_of_view: Literal["whole", "partial"]
     tmtv_ml: float
@@ -120,11 +144,27 @@ class Totals:
 
 
 @dataclass(frozen=True)
+class WordsUsed:
+    """What people said of candidates, as far as it took part in the lesion map.
+
+    Attributes:
+        count: of words. sha256: hex, of places and verdicts. instant: DICOM DT of the latest word.
+    """
+
+    count: int
+    sha256: str
+    instant: str
+
+
+@dataclass(frozen=True)
 class Segmentation:
     """How the lesion map was made; a threshold without volume rule and connectivity is not reproducible.
 
     ``reference_*``: the contour given in place of a segmenter, its UID and the DICOM DT it was made at.
     ``evidence``: level of the trained bundle that took part in the contour; None where none did.
+    ``in_range``: how the scan stands to those that the bundles of anatomy and segmentation learned from; "outside" is
+    why the contour is a threshold's and no prognosis was made. ``in_range_features``: those that failed.
+    ``words``: of people on candidates. ``notes``: sentences for the report, such as a fall-back to smaller windows.
     """
 
     method: str
@@ -135,6 +175,10 @@ class Segmentation:
     reference_instant: str | None = None
     anatomy_engine: str = "none"
     evidence: Literal["E0", "E1", "E2"] | None = None
+    in_range: Literal["in", "unusual", "outside"] | None = None
+    in_range_features: tuple[str, ...] = ()
+    words: WordsUsed | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

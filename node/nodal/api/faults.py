@@ -20,6 +20,7 @@ log = structlog.get_logger()
 
 STATUS = {
     Code.JOB_UNKNOWN: 404,
+    Code.CANDIDATE_UNKNOWN: 404,
     Code.JOB_STATE: 409,
     Code.FORBIDDEN: 403,
     Code.SOURCE_GONE: 410,

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import FileResponse, Response
 
+from nodal.api.candidates import JobId, candidates_router
 from nodal.api.clinical_routes import clinical_router
 from nodal.api.metrics import NodeMetrics
 from nodal.api.results import JobResults
@@ -26,7 +26,6 @@ from nodal.settings import FhirSettings
 
 __all__ = ["Doors", "api_router"]
 
-JOB_ID = re.compile(r"[0-9a-f]{32}-r[0-9]{1,6}")
 ORTHANC_ID = r"^[0-9a-f]{8}(-[0-9a-f]{8}){4}$"
 UID = r"^[0-9.]{1,64}$"
 PLUGIN_HINT = "stable_study"
@@ -79,16 +78,6 @@ class RerunIn(BaseModel):
     from_stage: Stage = Stage.SELECT
 
 
-def known_form(job_id: str) -> str:
-    """A job id that looks like one; nothing else may become part of a path."""
-    if not JOB_ID.fullmatch(job_id):
-        raise Failed(Code.JOB_UNKNOWN, "there is no such job")
-    return job_id
-
-
-JobId = Annotated[str, Depends(known_form)]
-
-
 def api_router(doors: Doors) -> APIRouter:
     """All endpoints of the node."""
     router = APIRouter(prefix="/api")
@@ -96,6 +85,7 @@ def api_router(doors: Doors) -> APIRouter:
     router.include_router(clinical_router(doors.service, doors.fhir))
     _jobs(router, doors)
     _verbs(router, doors)
+    router.include_router(candidates_router(doors.service, doors.trail))
     _results(router, doors)
     _node(router, doors)
     return router

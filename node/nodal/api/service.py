@@ -7,6 +7,7 @@ from typing import Protocol
 
 from nodal.clinical.statements import PatientStatements
 from nodal.jobs.clinical import ClinicalView
+from nodal.jobs.decisions import Decision
 from nodal.jobs.model import IntakeView, JobView, Stage, StudySource
 from nodal.jobs.service import Health
 
@@ -45,6 +46,9 @@ class NodeApi(Protocol):
 
     def rerun(self, job_id: str, from_stage: Stage) -> JobView:
         """A new revision that begins at a stage."""
+
+    def decide(self, job_id: str, decision: Decision, by: str) -> JobView:
+        """A new revision in which a candidate is what a person says; CANDIDATE_UNKNOWN where there is none."""
 
     def put_clinical(self, patient: PatientStatements, by: str) -> Sequence[JobView]:
         """Stores a patient's record in place of what callers sent before; the new revisions that it caused."""

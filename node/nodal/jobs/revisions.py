@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from nodal.jobs.clinical import freeze, frozen
 from nodal.jobs.model import JobRequest, JobView, Stage
 from nodal.jobs.registry import Registry
 from nodal.jobs.tasks import Dispatcher, stage_task
+from nodal.jobs.words import Word, read_words, write_words
 from nodal.jobs.workspace import Workspace
 
 __all__ = ["Revisions"]
@@ -33,12 +35,18 @@ class Revisions:
         self._dispatcher = dispatcher
 
     def revise(
-        self, view: JobView, cause: str, from_stage: Stage, clinical: PatientStatements | None = None
+        self,
+        view: JobView,
+        cause: str,
+        from_stage: Stage,
+        clinical: PatientStatements | None = None,
+        words: Sequence[Word] | None = None,
     ) -> JobView:
         """A new revision of a job that begins at a stage.
 
         Args:
             clinical: what is now known of the patient; None leaves it as the job has it.
+            words: all that people said of its candidates; None leaves them as the job has them.
 
         Raises:
             WrongUsage: nothing is computed in that stage. Failed: JOB_STATE where the job is superseded, or is being
@@ -61,7 +69,8 @@ class Revisions:
             predecessor=view.job_id,
             from_stage=from_stage,
         )
-        self._take_over(older, request, clinical or frozen(older))
+        said = read_words(older) if words is None else words
+        self._take_over(older, request, clinical or frozen(older), said)
         if not jobs.add(request, jobs.patient_key(view.job_id), view.orthanc_id):
             raise Failed(Code.JOB_STATE, "another re-run of this study began at this very moment")
         self._trail.record(
@@ -76,7 +85,9 @@ class Revisions:
         log.info("job revised", job_id=request.job_id, cause=cause, from_stage=str(from_stage))
         return self._registry.jobs.view(request.job_id)
 
-    def _take_over(self, older: Workspace, request: JobRequest, clinical: PatientStatements | None) -> None:
+    def _take_over(
+        self, older: Workspace, request: JobRequest, clinical: PatientStatements | None, words: Sequence[Word]
+    ) -> None:
         """A new folder with hard links to what the stages before ``from_stage`` left, where all of it is there."""
         part, target = self.workspace(f".{request.job_id}"), self.workspace(request.job_id)
         for folder in (part.root, target.root):
@@ -85,6 +96,8 @@ class Revisions:
         part.save_request(request)
         if clinical is not None:  # at once: the same record sent again shall find it here
             freeze(part, clinical)
+        if words:
+            write_words(part, words)
         self._registry.jobs.forget_stages(request.job_id)
         left = self._registry.jobs.stage_files(older.root.name)
         seconds = self._registry.jobs.view(older.root.name).stage_seconds

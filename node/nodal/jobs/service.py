@@ -17,6 +17,7 @@ from nodal.clinical.record import Source
 from nodal.clinical.statements import PatientStatements
 from nodal.errors import Code, Failed, WrongUsage
 from nodal.jobs.clinical import ClinicalView, known_later, stage_to_rerun, view_of
+from nodal.jobs.decisions import Decision, words_with
 from nodal.jobs.engine import ClientDispatcher
 from nodal.jobs.model import IntakeView, JobState, JobView, Stage, StudySource
 from nodal.jobs.registry import Registry
@@ -166,6 +167,16 @@ class NodeService:
     def rerun(self, job_id: str, from_stage: Stage) -> JobView:
         """A new revision that begins at a stage; what earlier stages left is taken over."""
         return self._revisions.revise(self.job(job_id), "rerun", from_stage)
+
+    def decide(self, job_id: str, decision: Decision, by: str) -> JobView:
+        """A new revision in which a candidate is what a person says; the lesions are drawn anew, the images stay.
+
+        Args:
+            by: who decides; stands with the word in the job's folder, and in the audit.
+        """
+        view = self.job(job_id)
+        words = words_with(self._revisions.workspace(job_id), decision, by)
+        return self._revisions.revise(view, "correction", Stage.SEGMENT, words=words)
 
     # records
 

@@ -13,6 +13,7 @@ from nodal.jobs.book import ENDED, UNFINISHED
 from nodal.jobs.context import JobContext, Verdict, link_tree, log_fault
 from nodal.jobs.model import JobRequest, JobState, Stage, StudySource
 from nodal.jobs.results import OWN_ORTHANC
+from nodal.jobs.words import WORDS_FILE
 from nodal.jobs.workspace import Workspace
 
 __all__ = ["COMPUTED", "StageSteps"]
@@ -172,7 +173,7 @@ class StageSteps:
 
 
 def _files(workspace: Workspace) -> list[str]:
-    given = {"request.json", "admission.json", "clinical.json"}
+    given = {"request.json", "admission.json", "clinical.json", WORDS_FILE}
     names = (path.relative_to(workspace.root) for path in sorted(workspace.root.rglob("*")) if path.is_file())
     kept = (name for name in names if name.parts[0] != "source" and not _hidden(name))
     return [str(name) for name in kept if str(name) not in given]

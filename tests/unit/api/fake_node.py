@@ -9,6 +9,7 @@ from pathlib import Path
 from nodal.clinical.statements import PatientStatements
 from nodal.errors import Code, Failed
 from nodal.jobs.clinical import ClinicalView, view_of
+from nodal.jobs.decisions import Decision
 from nodal.jobs.model import DeliveryView, IntakeView, JobView, Stage, StudySource
 from nodal.jobs.service import Health
 
@@ -53,6 +54,7 @@ class FakeNode:
     told: dict[str, PatientStatements] = field(default_factory=dict)
     clinical_by: list[str] = field(default_factory=list)
     asked: list[tuple[str, str]] = field(default_factory=list)
+    decisions: list[tuple[Decision, str]] = field(default_factory=list)
 
     def submit(self, source: StudySource, reason: str, study_instance_uid: str | None = None) -> IntakeView:
         self.submitted.append((source, reason, study_instance_uid))
@@ -94,6 +96,12 @@ class FakeNode:
     def rerun(self, job_id: str, from_stage: Stage) -> JobView:
         view = self._noted(f"rerun {from_stage}", job_id)
         return replace(view, job_id=f"{job_id[:-1]}{view.revision + 1}", revision=view.revision + 1, predecessor=job_id)
+
+    def decide(self, job_id: str, decision: Decision, by: str) -> JobView:
+        if decision.rejected == 99:
+            raise Failed(Code.CANDIDATE_UNKNOWN, "the findings of this job hold no such candidate")
+        self.decisions.append((decision, by))
+        return replace(self.rerun(job_id, Stage.SEGMENT), cause="correction")
 
     def put_clinical(self, patient: PatientStatements, by: str) -> list[JobView]:
         self.told[patient.patient_key] = patient

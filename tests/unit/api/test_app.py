@@ -14,6 +14,7 @@ from nodal.api.app import create_app
 from nodal.api.security import Guard
 from nodal.audit import Trail
 from nodal.errors import SettingsInvalid, SourceGone, Unreachable
+from nodal.jobs.decisions import Decision
 from nodal.jobs.model import IntakeView, StudySource
 from nodal.jobs.results import ResultStore, objects_to_json
 from nodal.jobs.workspace import Workspace
@@ -167,6 +168,54 @@ class TestJobs:
         assert client.post(f"/api/jobs/{JOB}/rerun").status_code == 202
         assert client.post(f"/api/jobs/{JOB}/rerun", json={"from_stage": "guess"}).status_code == 422
         assert [verb for verb, _ in node.asked] == ["rerun segment", "rerun select"]
+
+
+class TestCandidates:
+    ADDRESS = f"/api/jobs/{JOB}/candidates"
+
+    @pytest.mark.parametrize(
+        ("body", "decision"),
+        [
+            ({"number": 2, "is_lesion": True}, Decision(True, rejected=2)),
+            ({"lesion": 5, "is_lesion": False}, Decision(False, lesion=5)),
+            ({"hottest_mm": [1.5, -20, 300.25], "is_lesion": True}, Decision(True, hottest_mm=(1.5, -20.0, 300.25))),
+        ],
+    )
+    def test_a_word_makes_a_revision_and_says_who(
+        self, client: TestClient, node: FakeNode, trail: Trail, body: dict[str, Any], decision: Decision
+    ) -> None:
+        headers = {"X-Nodal-Via": "orthanc", "X-Nodal-User": "reader"}
+        answer = client.post(self.ADDRESS, json=body, headers=headers)
+        assert answer.status_code == 202
+        assert (answer.json()["job_id"][-3:], answer.json()["cause"]) == ("-r1", "correction")
+        assert node.decisions == [(decision, "orthanc:reader")]
+        (event,) = trail.events(job_id=answer.json()["job_id"])
+        assert event.action == "job_candidate_decided"
+        assert event.details == {"by": "orthanc:reader", "predecessor": JOB, **body}
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {"is_lesion": True},
+            {"number": 1},
+            {"number": 1, "lesion": 1, "is_lesion": True},
+            {"number": 0, "is_lesion": True},
+            {"hottest_mm": [1, 2], "is_lesion": True},
+            {"number": 1, "is_lesion": True, "volume_ml": 3},
+        ],
+    )
+    def test_what_names_no_one_candidate_is_refused(
+        self, client: TestClient, node: FakeNode, trail: Trail, body: dict[str, Any]
+    ) -> None:
+        answer = client.post(self.ADDRESS, json=body)
+        assert (answer.status_code, answer.json()["code"]) == (422, "WRONG_USAGE")
+        assert not node.decisions
+        assert not list(trail.events())
+
+    def test_a_candidate_that_is_not_there(self, client: TestClient, trail: Trail) -> None:
+        answer = client.post(self.ADDRESS, json={"number": 99, "is_lesion": True})
+        assert (answer.status_code, answer.json()["code"]) == (404, "CANDIDATE_UNKNOWN")
+        assert not list(trail.events())
 
 
 class TestResults:
