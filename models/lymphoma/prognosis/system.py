@@ -28,6 +28,7 @@ class StudyArrays:
     Attributes:
         suv, ct_hu, lesion_map: on the PET grid; SUV in g/mL, HU, labels 1..n.
         pooler: of the lesion network; None where no lesion network is installed.
+        accepted: numbers of the lesions that count; None where all of ``lesion_map`` do. ``pet`` is of these alone.
     """
 
     suv: Volume
@@ -37,6 +38,7 @@ class StudyArrays:
     clinical: ClinicalFactors
     pet: PetMeasures
     pooler: FeaturePooler | None = None
+    accepted: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -47,11 +49,13 @@ class Scored:
         scores: by the names of the interface; empty for a system that reads covariates only.
         features: what the range check compares with the training patients, in the order of the bundle's statistics.
         attention: number of a lesion -> weight, adding up to 1.
+        context: number of a lesion -> the organs that it was compared with most, each with its weight, the first most.
     """
 
     scores: Mapping[str, float]
     features: tuple[float, ...]
     attention: Mapping[int, float] = field(default_factory=dict)
+    context: Mapping[int, tuple[tuple[str, float], ...]] = field(default_factory=dict)
 
 
 class PrognosisSystem(Protocol):

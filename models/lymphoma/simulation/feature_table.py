@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -95,7 +96,7 @@ class FeatureTable:
             sdmax_per_m=float(self.sdmax_per_m[index]),
         )
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path | BinaryIO) -> None:
         """Writes an ``.npz``."""
         np.savez_compressed(
             path,
@@ -110,7 +111,7 @@ class FeatureTable:
         )
 
     @classmethod
-    def load(cls, path: Path) -> FeatureTable:
+    def load(cls, path: Path | BinaryIO) -> FeatureTable:
         """Reads what :meth:`save` wrote; nothing in it is executed."""
         with np.load(path, allow_pickle=False) as stored:
             return cls(

@@ -57,6 +57,7 @@ class Prognosis:
 
     Attributes:
         attention: system -> number of a lesion -> weight. bundles: that took part. disagreements: sentences.
+        context: system -> number of a lesion -> the organs that it was compared with most, each with its weight.
     """
 
     indices: Indices
@@ -66,6 +67,7 @@ class Prognosis:
     attention: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
     bundles: tuple[BundleUsed, ...] = ()
     disagreements: tuple[str, ...] = ()
+    context: Mapping[str, Mapping[int, tuple[tuple[str, float], ...]]] = field(default_factory=dict)
 
 
 def prognose(asked: Asked, shelf: Shelf, arrays: Callable[[], StudyArrays]) -> Prognosis:
@@ -97,6 +99,7 @@ def prognose(asked: Asked, shelf: Shelf, arrays: Callable[[], StudyArrays]) -> P
         {name: one.attention for name, one in judged.items() if one.attention},
         tuple(_used(shelf.bundles[name]) for name in judged),
         differing(systems, indices.nccn_ipi),
+        {name: one.context for name, one in judged.items() if one.context},
     )
 
 

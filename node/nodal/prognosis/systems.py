@@ -28,11 +28,13 @@ class Judged:
 
     Attributes:
         nomograms: by endpoint. attention: number of a lesion -> weight.
+        context: number of a lesion -> organs that it was compared with most, each with its weight.
     """
 
     finding: SystemFinding
     nomograms: Mapping[str, NomogramFinding] = field(default_factory=dict)
     attention: Mapping[int, float] = field(default_factory=dict)
+    context: Mapping[int, tuple[tuple[str, float], ...]] = field(default_factory=dict)
 
 
 def judge(system: PrognosisSystem, bundle: Bundle, study: StudyArrays) -> Judged:
@@ -73,7 +75,7 @@ def _judged(system: PrognosisSystem, bundle: Bundle, study: StudyArrays, scored:
     first = next(iter(found.values()), None)
     percentile = first.percentile[0] if first and first.percentile[0] == first.percentile[1] else None
     finding = replace(known, scores=dict(scored.scores), endpoint=found, percentile=percentile)
-    return Judged(finding, nomograms, scored.attention)
+    return Judged(finding, nomograms, scored.attention, scored.context)
 
 
 def endpoint_finding(model: PrognosticModel, seen: Prediction) -> EndpointFinding:
