@@ -217,6 +217,7 @@ def findings(
 
 
 def _attended(lesion: Lesion, prognosis: Prognosis) -> Lesion:
-    """The lesion with each system's attention on it."""
+    """The lesion with each system's attention on it, and the organs that it was compared with."""
     weights = {name: each[lesion.number] for name, each in prognosis.attention.items() if lesion.number in each}
-    return replace(lesion, attention=weights)
+    organs = {name: each[lesion.number] for name, each in prognosis.context.items() if lesion.number in each}
+    return replace(lesion, attention=weights, context=organs)
