@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from lymphoma.imaging.volume import Volume
+from lymphoma.prognosis.pooled import PooledFeatures
 
 __all__ = ["Candidate", "Delineation", "Status"]
 
@@ -44,6 +45,7 @@ class Delineation:
             probability.
         candidates: labels of ``judged`` on the PET grid; None without.
         probability: of the lesion network, float32 0..1 on the PET grid; None where no network took part.
+        pooled: features of the lesions of ``lesion_map`` and of organs, of the same pass; None where no network took part.
         notes: sentences for the report, such as a fall-back to smaller windows.
     """
 
@@ -51,6 +53,7 @@ class Delineation:
     judged: tuple[Candidate, ...] = ()
     candidates: Volume | None = None
     probability: Volume | None = None
+    pooled: PooledFeatures | None = None
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -4,30 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy import ndimage
 
 from lymphoma.errors import NotComputable
+from lymphoma.segmentation.agreement import agreement
 from lymphoma.segmentation.network import LampNetwork, LampShape, LesionMaps, image_of
 from lymphoma.training.batches import passing_batch
 from lymphoma.training.case import Case, Subject
 from lymphoma.training.images import Augmentation, Patches, PatchMaker, infer_whole, segmentation_loss
 from lymphoma.training.task import Draw, Loss, NullLoss
 
-__all__ = ["LampTask", "LesionAgreement", "LesionLoss", "agreement", "lesion_probability"]
+__all__ = ["LampTask", "LesionLoss", "judged_bodies", "lesion_probability"]
 
 AUGMENTATION = Augmentation(flip_axes=(2,), rotate_deg=10.0, scale=0.2, share=0.5)
 """Left and right may change places: a lesion is one on either side."""
 
 LESION_SHARE = 0.6
 """Of patches whose centre lies in a lesion."""
-
-TOUCHING = np.ones((3, 3, 3), dtype=np.bool_)  # 26-connected
 
 
 class LesionLoss(torch.nn.Module):
@@ -83,46 +81,36 @@ class LampTask:
         return Loss(torch.stack(list(terms.values())).mean(), terms)
 
     def validate(self, network: torch.nn.Module, device: torch.device) -> Mapping[str, float]:
-        """Means over the validation patients: Dice, and the volumes of findings and of lesions that meet nothing."""
-        judged = []
-        for subject in self.validation:
-            case = self.read(subject)
-            found = lesion_probability(network, _image(case), self.shape.window, device=device) > 0.5
-            judged.append(agreement(found, _truth(case) > 0, case.suv.voxel_volume_ml))
-        dice = [one.dice for one in judged if one.dice is not None]
-        return {
-            "dice": float(np.mean(dice)) if dice else float("nan"),
-            "false_positive_ml": float(np.mean([one.false_positive_ml for one in judged])),
-            "false_negative_ml": float(np.mean([one.false_negative_ml for one in judged])),
-        }
+        """See :func:`judged_bodies`."""
+        probability = partial(lesion_probability, network, window=self.shape.window, device=device)
+        return judged_bodies(self.validation, self.read, probability)
 
     @property
     def null_loss(self) -> NullLoss | None:
         return None
 
 
-@dataclass(frozen=True)
-class LesionAgreement:
-    """A lesion map against the truth.
+def judged_bodies(
+    patients: Sequence[Subject],
+    read: Callable[[Subject], Case],
+    probability: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]],
+) -> dict[str, float]:
+    """Means over whole bodies: Dice, and the volumes of drawn lesions and of true ones that meet nothing.
 
-    Attributes:
-        dice: None where neither holds a voxel. false_positive_ml: volume of components that meet no true lesion;
-            false_negative_ml: of true components that nothing found meets (autoPET's FPV and FNV).
+    Args:
+        probability: of a lesion, shape (k, j, i), from an image of :func:`lymphoma.segmentation.network.image_of`.
     """
-
-    dice: float | None
-    false_positive_ml: float
-    false_negative_ml: float
-
-
-def agreement(found: npt.NDArray[np.bool_], true: npt.NDArray[np.bool_], voxel_volume_ml: float) -> LesionAgreement:
-    """Compares two maps of one shape; components touch by faces, edges or corners."""
-    both, total = int((found & true).sum()), int(found.sum() + true.sum())
-    return LesionAgreement(
-        dice=2.0 * both / total if total else None,
-        false_positive_ml=_unmet(found, true) * voxel_volume_ml,
-        false_negative_ml=_unmet(true, found) * voxel_volume_ml,
-    )
+    judged = []
+    for subject in patients:
+        case = read(subject)
+        found = probability(_image(case)) > 0.5
+        judged.append(agreement(found, _truth(case) > 0, case.suv.voxel_volume_ml))
+    dice = [one.dice for one in judged if one.dice is not None]
+    return {
+        "dice": float(np.mean(dice)) if dice else float("nan"),
+        "false_positive_ml": float(np.mean([one.false_positive_ml for one in judged])),
+        "false_negative_ml": float(np.mean([one.false_negative_ml for one in judged])),
+    }
 
 
 def lesion_probability(
@@ -153,16 +141,6 @@ class _Fused(torch.nn.Module):
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         maps: LesionMaps = self._network(image)
         return maps.log_probability[:, 1:].exp()
-
-
-def _unmet(parts: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> int:
-    """Voxels of the components of ``parts`` that share none with ``other``."""
-    labels, count = ndimage.label(parts, structure=TOUCHING)
-    sizes = np.bincount(labels.ravel(), minlength=count + 1)
-    met = np.zeros(count + 1, dtype=np.bool_)
-    met[labels[other]] = True
-    met[0] = True
-    return int(sizes[~met].sum())
 
 
 def _image(case: Case) -> npt.NDArray[np.float32]:
