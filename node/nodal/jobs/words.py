@@ -1,7 +1,7 @@
 """A person's words on candidates: kept in the job's folder, never changed there, handed on to every later revision.
 
 A word names its candidate by the place of its hottest voxel, which stays where it is when lesions are renumbered. The
-job that a word was said of is finished and stays as it is; the word stands in the folder of the revision that it caused.
+job that a word was said of is finished and stays as it is; the word stands in the folder of the revision it caused.
 """
 
 from __future__ import annotations
