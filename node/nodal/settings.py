@@ -18,9 +18,12 @@ from nodal.errors import SettingsInvalid
 
 __all__ = [
     "Accepts",
+    "AnatomyChoice",
+    "AnatomySettings",
     "ApiSettings",
     "DeliverySettings",
     "Destination",
+    "EngineSettings",
     "FhirSettings",
     "Hl7Settings",
     "ListenerSettings",
@@ -30,6 +33,7 @@ __all__ = [
     "SegmentationMethod",
     "SegmentationSettings",
     "Settings",
+    "TotalSegmentatorSettings",
     "load_settings",
 ]
 
@@ -40,6 +44,9 @@ Accepts = Literal["measurements", "locally_trained", "simulation_trained"]
 SegmentationMethod = Literal[
     "suv4", "suv4_reviewed", "network", "suv2.5", "percent41", "a50p", "mv2", "mv3", "percist", "nnunet"
 ]
+
+
+AnatomyChoice = Literal["network", "totalsegmentator", "none"]
 
 
 class _Frozen(BaseModel):
@@ -148,6 +155,36 @@ class SegmentationSettings(_Frozen):
     min_volume_ml: float = Field(3.0, ge=0, description="Components smaller than this are dropped, in mL.")
 
 
+class AnatomySettings(_Frozen):
+    """Who finds the organs."""
+
+    engine: AnatomyChoice = Field(
+        "network",
+        description="The shipped network, TotalSegmentator as set in engines, or none: then no physiological uptake "
+        "can be told from lesions.",
+    )
+
+
+class TotalSegmentatorSettings(_Frozen):
+    """TotalSegmentator v2, installed beside the node; it runs as a program of its own."""
+
+    command: tuple[str, ...] = Field(
+        ("TotalSegmentator",),
+        min_length=1,
+        description="Program and first arguments (such as --device cpu); input, output and --ml are added.",
+    )
+    time_limit_s: float = Field(1800.0, gt=0, description="It is ended after so many seconds.")
+    memory_gb: float = Field(24.0, gt=0, description="It is ended when it holds more memory, in 10^9 bytes.")
+    fast: bool = Field(True, description="Its network of 3 mm voxels; without a GPU the other takes very long.")
+
+
+class EngineSettings(_Frozen):
+    """External engines."""
+
+    totalsegmentator: TotalSegmentatorSettings = TotalSegmentatorSettings()
+    nnunet: Mapping[str, Any] = Field(default_factory=dict, description="An nnU-Net v2 model folder.")
+
+
 class EvidenceSettings(_Frozen):
     show_simulated: bool = Field(False, description="Print simulation-trained survival on real studies, watermarked.")
 
@@ -222,6 +259,7 @@ class Settings(BaseSettings):
     delivery: DeliverySettings = DeliverySettings()
     suv: SuvSettings = SuvSettings()
     segmentation: SegmentationSettings = SegmentationSettings()
+    anatomy: AnatomySettings = AnatomySettings()
     systems: tuple[str, ...] | None = Field(
         None, description="Prognosis systems to run; null runs every installed bundle."
     )
@@ -235,9 +273,7 @@ class Settings(BaseSettings):
     database_url: str | None = Field(
         None, description="PostgreSQL URL for several machines; null uses SQLite in state_dir."
     )
-    engines: Mapping[str, Mapping[str, Any]] = Field(
-        default_factory=dict, description="External engines: nnunet, totalsegmentator."
-    )
+    engines: EngineSettings = EngineSettings()
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
