@@ -108,7 +108,7 @@ def nll(
 def constant_nll(hazards: Floats, bins: Ints, event: npt.NDArray[np.bool_], *, alpha: float = 0.0) -> float:
     """The loss that constant hazards reach on patients: what a trained head must lie below."""
     logits = intercepts(hazards).expand(len(bins), -1)
-    return float(nll(logits, torch.as_tensor(bins), torch.as_tensor(event), alpha=alpha))
+    return float(nll(logits, torch.tensor(bins), torch.tensor(event), alpha=alpha))
 
 
 def cox_loss(

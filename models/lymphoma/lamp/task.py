@@ -1,0 +1,223 @@
+"""How the head is trained: the trainer's task, and a loop of the same updates in memory for many small runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from lymphoma.errors import ConfigInvalid, NotComputable
+from lymphoma.lamp.arms import Arm, train_config
+from lymphoma.lamp.bags import LesionBags
+from lymphoma.lamp.loss import TimeBins, bin_hazards, constant_nll, cox_loss, fit_bins, intercepts, nll, risk
+from lymphoma.lamp.network import LampHead
+from lymphoma.survival.concordance import harrell
+from lymphoma.survival.follow_up import FollowUp
+from lymphoma.training.batches import draws_of, passing_batch
+from lymphoma.training.config import TrainConfig
+from lymphoma.training.determinism import seed_torch
+from lymphoma.training.result import is_trained
+from lymphoma.training.state import RunState
+from lymphoma.training.task import Draw, Loss, NullLoss
+from lymphoma.training.update import Updater
+
+__all__ = ["HeadBatch", "HeadTask", "LearningSet", "Trained", "risk_of", "train_in_memory"]
+
+AT_ONCE = 256
+"""Patients judged at a time: 256 x 32 lesions x 256 features take 8 MB."""
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class LearningSet:
+    """Patients with a lesion, and their follow-up for one endpoint, in the same order."""
+
+    bags: LesionBags
+    follow_up: FollowUp
+
+    def __post_init__(self) -> None:
+        if len(self.bags) != self.follow_up.n:
+            raise ValueError(f"{len(self.bags)} patients with {self.follow_up.n} outcomes")
+
+
+@dataclass(frozen=True, eq=False)
+class HeadBatch:
+    """A batch. bins: int64, (n,). months, event: (n,)."""
+
+    bags: LesionBags
+    bins: torch.Tensor
+    months: torch.Tensor
+    event: torch.Tensor
+
+    def to(self, device: torch.device) -> HeadBatch:
+        """The same on another device."""
+        return HeadBatch(self.bags.to(device), self.bins.to(device), self.months.to(device), self.event.to(device))
+
+    def take(self, index: torch.Tensor) -> HeadBatch:
+        """The patients at ``index``."""
+        return HeadBatch(self.bags.take(index), self.bins[index], self.months[index], self.event[index])
+
+
+@dataclass(frozen=True, eq=False)
+class HeadTask:
+    """A task of :class:`lymphoma.training.trainer.Trainer`. Everything fitted is fitted on ``training`` alone.
+
+    Attributes:
+        training, validation: with the organs that the arm asks for (:func:`lymphoma.lamp.organs.rows_for`).
+
+    Raises:
+        ConfigInvalid: ``CONFIG_INVALID``: a Cox head with batches of one patient, whose loss is always 0.
+        NotComputable: ``TOO_FEW_EVENTS``.
+    """
+
+    arm: Arm
+    training: LearningSet
+    validation: LearningSet
+
+    def __post_init__(self) -> None:
+        if self.arm.shape.head == "cox" and self.arm.batch_size < 2:
+            raise ConfigInvalid(
+                "CONFIG_INVALID", "a Cox loss compares patients of one batch: batch_size must be 2 or more"
+            )
+
+    @cached_property
+    def bins(self) -> TimeBins:
+        """Bins of the training fold."""
+        return fit_bins(self.training.follow_up, self.arm.shape.bins)
+
+    @cached_property
+    def hazards(self) -> Floats:
+        """Constant hazards of the training fold, shape (bins,)."""
+        follow_up = self.training.follow_up
+        return bin_hazards(self.bins.of(follow_up.months), follow_up.event, self.arm.shape.bins)
+
+    def network(self) -> LampHead:
+        head = LampHead(self.arm.shape)
+        head.standardise_by(self.training.bags)
+        if self.arm.shape.head == "discrete" and self.arm.start_at_hazards:
+            head.start_at(intercepts(self.hazards))
+        return head
+
+    def batch(self, draw: Draw) -> HeadBatch:
+        chosen = passing_batch(draw, len(self.training.bags), self.arm.batch_size)
+        return self._learning.take(torch.as_tensor(chosen))
+
+    def loss(self, network: torch.nn.Module, batch: HeadBatch) -> Loss:
+        return Loss(self._loss(network(batch.bags).logits, batch))
+
+    def validate(self, network: torch.nn.Module, device: torch.device) -> Mapping[str, float]:
+        """``nll`` of the validation patients, by which weights are kept, and ``harrell``, .5 without a pair."""
+        batch = self._validating
+        logits = _logits(network, batch.bags, device)
+        try:
+            concordance = harrell(self.validation.follow_up, risk(logits).numpy())
+        except NotComputable:
+            concordance = 0.5
+        return {"nll": float(self._loss(logits, batch)), "harrell": concordance}
+
+    @property
+    def null_loss(self) -> NullLoss:
+        """Constant hazards of the training fold on the validation patients; equal risks for a Cox head."""
+        batch = self._validating
+        if self.arm.shape.head == "cox":
+            return NullLoss("nll", float(self._loss(torch.zeros((len(batch.bags), 1)), batch)))
+        event = self.validation.follow_up.event
+        return NullLoss("nll", constant_nll(self.hazards, batch.bins.numpy(), event, alpha=self.arm.alpha))
+
+    def _loss(self, logits: torch.Tensor, batch: HeadBatch) -> torch.Tensor:
+        if self.arm.shape.head == "cox":
+            return cox_loss(logits[:, 0], batch.months, batch.event, ties=self.arm.ties)
+        return nll(logits, batch.bins, batch.event, alpha=self.arm.alpha)
+
+    @cached_property
+    def _learning(self) -> HeadBatch:
+        return self._tensors(self.training)
+
+    @cached_property
+    def _validating(self) -> HeadBatch:
+        return self._tensors(self.validation)
+
+    def _tensors(self, patients: LearningSet) -> HeadBatch:
+        follow_up = patients.follow_up
+        return HeadBatch(
+            patients.bags,
+            torch.as_tensor(self.bins.of(follow_up.months)),
+            torch.tensor(follow_up.months),
+            torch.tensor(follow_up.event),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """What :func:`train_in_memory` comes to.
+
+    Attributes:
+        network: with the kept weights, in evaluation mode. kept_step: updates done when they were. steps: in all.
+        nll, null_nll: of the validation patients. trained: the first lies below the second.
+    """
+
+    network: LampHead
+    kept_step: int
+    steps: int
+    nll: float
+    null_nll: float
+    trained: bool
+
+
+def train_in_memory(task: HeadTask, seed: int, *, steps: int | None = None) -> Trained:
+    """The trainer's updates and early stopping without its folder, on this thread, for runs of a minute.
+
+    Batches of one patient that are accumulated become one padded batch: the gradient is the same but for rounding.
+    Step 0 is judged too, so that a run which only gets worse keeps the constant hazards it started with.
+    """
+    arm = replace(task.arm, batch_size=task.arm.patients_an_update, accumulation=1)
+    task = replace(task, arm=arm)
+    config = train_config(arm, seed, steps)
+    device = torch.device("cpu")
+    seed_torch(seed, device)
+    network = task.network()
+    updater = Updater(task, config, network, device, 0)
+    state, best = _judged(task, network, RunState(), config, {})
+    batches = _batches(task, config)
+    patience = config.validation.patience or config.steps
+    while state.step < config.steps and state.stale < patience:
+        state = state.after_update(updater.update(state.step, batches).finite)
+        if state.step % (config.validation.every_steps or config.steps) == 0 or state.step == config.steps:
+            state, best = _judged(task, network, state, config, best)
+    network.load_state_dict(best)
+    null = task.null_loss
+    done = is_trained(state.best_metrics, null)
+    return Trained(network.eval(), state.best_step or 0, state.step, state.best_metrics["nll"], null.value, done)
+
+
+def risk_of(network: torch.nn.Module, bags: LesionBags) -> Floats:
+    """Risk of each patient, higher is worse, shape (n,); the network in evaluation mode."""
+    found: Floats = risk(_logits(network, bags, torch.device("cpu"))).double().numpy()
+    return found
+
+
+@torch.no_grad()
+def _logits(network: torch.nn.Module, bags: LesionBags, device: torch.device) -> torch.Tensor:
+    parts = torch.arange(len(bags)).split(AT_ONCE)
+    return torch.cat([network(bags.take(part).to(device)).logits.float().cpu() for part in parts])
+
+
+def _judged(
+    task: HeadTask, network: LampHead, state: RunState, config: TrainConfig, best: dict[str, torch.Tensor]
+) -> tuple[RunState, dict[str, torch.Tensor]]:
+    network.eval()
+    state = state.after_validation(task.validate(network, torch.device("cpu")), config.validation)
+    if state.best_step == state.step:
+        best = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+    return state, best
+
+
+def _batches(task: HeadTask, config: TrainConfig) -> Iterator[HeadBatch]:
+    for step in range(config.steps):
+        for draw in draws_of(config, step):
+            yield task.batch(draw)
