@@ -201,9 +201,9 @@ def test_the_command_makes_the_shipped_network_and_hands_it_over(tmp_path: Path)
     config = read_config(tmp_path / "run" / "train.yaml")
     given = read_handover(tmp_path / "run" / "handover", config)
     build_network(AnatomyShape(), len(TABLE)).load_state_dict(given.network)
-    assert (given.state.step, config.steps) == (0, 8000)
+    assert (given.state.step, config.steps) == (0, 5000)
 
 
 def test_the_shipped_configuration_is_that_of_the_budget() -> None:
     config = read_config(Path(network_module.__file__).with_name("train.yaml"))
-    assert (config.steps, config.batch_size, config.validation.metric) == (8000, 1, "dice")
+    assert (config.steps, config.batch_size, config.validation.metric) == (5000, 1, "dice")
