@@ -20,7 +20,8 @@ from pydicom.uid import (
 )
 
 from nodal.delivery import DimseSender
-from nodal.errors import NodalError
+from nodal.errors import Code, NodalError
+from nodal.jobs.engines import open_anatomy_engine
 from nodal.prognosis.shelf import open_shelf
 from nodal.settings import Destination, OrthancSettings, Settings
 
@@ -68,6 +69,7 @@ def _checks(settings: Settings) -> Iterator[Check]:
         yield _destination(destination, calling)
     yield _processor()
     yield _bundles(settings)
+    yield _anatomy(settings)
     yield _fonts()
 
 
@@ -135,6 +137,20 @@ def _bundles(settings: Settings) -> Check:
         for bundle in shelf.bundles.values()
     )
     return Check("bundles", "good", ", ".join(kept) or "none: no system judges a patient")
+
+
+def _anatomy(settings: Settings) -> Check:
+    asked = settings.anatomy.engine
+    if asked == "totalsegmentator":
+        program = settings.engines.totalsegmentator.command[0]
+        found = shutil.which(program)
+        said = f"totalsegmentator: {found}" if found else f"totalsegmentator: no program {program} is found"
+        return Check("anatomy", "good" if found else "wrong", said)
+    opened = open_anatomy_engine(settings, open_shelf(settings))
+    if opened.flag is not None:
+        missing = opened.flag.code == Code.NO_BUNDLE
+        return Check("anatomy", "note" if missing else "wrong", f"{opened.flag.code}: {opened.flag.message}")
+    return Check("anatomy", "note" if asked == "none" else "good", opened.engine.name)
 
 
 def _fonts() -> Check:
