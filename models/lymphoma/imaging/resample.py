@@ -10,7 +10,7 @@ import SimpleITK as sitk
 
 from lymphoma.imaging.volume import Volume
 
-__all__ = ["resample_like"]
+__all__ = ["resample_like", "resample_moved"]
 
 
 def resample_like(moving: Volume, grid: Volume, *, fill: float, interpolation: Literal["linear", "nearest"]) -> Volume:
@@ -38,6 +38,19 @@ def resample_like(moving: Volume, grid: Volume, *, fill: float, interpolation: L
         method = sitk.sitkNearestNeighbor
     moved = sitk.Resample(image, _empty_like(grid), sitk.Transform(), method, float(fill), image.GetPixelID())
     return grid.with_array(sitk.GetArrayFromImage(moved).astype(kept, copy=False))
+
+
+def resample_moved(moving: Volume, grid: Volume, motion: sitk.Transform, *, fill: float) -> Volume:
+    """As :func:`resample_like` with linear interpolation, of a volume that is also to be moved.
+
+    Args:
+        motion: takes a point of the grid (LPS, mm) to its place in ``moving``; small turns only, the blocks are those
+            of the axes as they are.
+    """
+    image = moving.with_array(moving.array.astype(np.float32, copy=False)).to_sitk()
+    image = _block_mean(image, _blocks(moving, grid))
+    moved = sitk.Resample(image, _empty_like(grid), motion, sitk.sitkLinear, float(fill), image.GetPixelID())
+    return grid.with_array(sitk.GetArrayFromImage(moved).astype(np.float32, copy=False))
 
 
 def _empty_like(grid: Volume) -> sitk.Image:
