@@ -28,7 +28,18 @@ def _real_data() -> Path | None:
     return None
 
 
+def _nnunet() -> Path | None:
+    named = os.environ.get("NODAL_NNUNET")
+    if not named:
+        return None
+    program = Path(named).resolve()
+    if not os.access(program, os.X_OK) or program.is_dir():
+        raise pytest.UsageError(f"NODAL_NNUNET={named} is no program")
+    return program
+
+
 REAL_DATA = _real_data()
+NNUNET = _nnunet()
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +48,14 @@ def real_data() -> Path:
     if REAL_DATA is None:
         pytest.skip("real data not tested: set NODAL_TEST_DATA")
     return REAL_DATA
+
+
+@pytest.fixture(scope="session")
+def nnunet_program() -> Path:
+    """nnU-Net's own program in an environment of its own; without it what the real one does is passed over."""
+    if NNUNET is None:
+        pytest.skip("nnU-Net's own program not tested: set NODAL_NNUNET")
+    return NNUNET
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -56,3 +75,5 @@ def virtual_study(tmp_path_factory: pytest.TempPathFactory) -> WrittenStudy:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if REAL_DATA is None:
         terminalreporter.write_line("real data not tested: set NODAL_TEST_DATA to a folder with the reference scans")
+    if NNUNET is None:
+        terminalreporter.write_line("nnU-Net not tested: set NODAL_NNUNET to its nnUNetv2_predict_from_modelfolder")

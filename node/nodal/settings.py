@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -27,6 +27,7 @@ __all__ = [
     "FhirSettings",
     "Hl7Settings",
     "ListenerSettings",
+    "NnunetSettings",
     "ObjectKind",
     "OrthancSettings",
     "Profile",
@@ -178,11 +179,40 @@ class TotalSegmentatorSettings(_Frozen):
     fast: bool = Field(True, description="Its network of 3 mm voxels; without a GPU the other takes very long.")
 
 
+class NnunetSettings(_Frozen):
+    """A model folder of nnU-Net v2; nnU-Net is installed beside the node and runs as a program of its own."""
+
+    folder: Path | None = Field(
+        None,
+        description="Folder with dataset.json, plans.json and fold_<n>/checkpoint_final.pth; null when there is none.",
+    )
+    sha256: Mapping[str, str] = Field(
+        default_factory=dict,
+        description="File in the folder -> its SHA-256: dataset.json, plans.json and the checkpoint of each fold to "
+        "use. No other file is opened, and none whose digest differs.",
+    )
+    command: tuple[str, ...] = Field(
+        ("nnUNetv2_predict_from_modelfolder", "-device", "cpu", "--disable_tta"),
+        min_length=1,
+        description="Program and first arguments; input, output, folder and folds are added.",
+    )
+    channels: tuple[Literal["CT", "SUV"], ...] = Field(
+        (), description="What each channel is, where dataset.json names it otherwise; empty takes its names."
+    )
+    lesion_labels: tuple[str, ...] = Field(
+        (),
+        description="Labels of dataset.json that are lesions; empty takes those with lesion, tumor or lymphoma in the "
+        "name, or else label 1.",
+    )
+    time_limit_s: float = Field(3600.0, gt=0, description="It is ended after so many seconds.")
+    memory_gb: float = Field(16.0, gt=0, description="It is ended when it holds more memory, in 10^9 bytes.")
+
+
 class EngineSettings(_Frozen):
     """External engines."""
 
     totalsegmentator: TotalSegmentatorSettings = TotalSegmentatorSettings()
-    nnunet: Mapping[str, Any] = Field(default_factory=dict, description="An nnU-Net v2 model folder.")
+    nnunet: NnunetSettings = NnunetSettings()
 
 
 class EvidenceSettings(_Frozen):

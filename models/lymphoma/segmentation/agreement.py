@@ -5,8 +5,8 @@ A lesion is a 26-connected component, whoever drew it. It is met when at least o
     precision   drawn lesions that meet a true one, of all drawn
     recall      true lesions that are met, of all true
 
-One voxel is the most lenient of the rules in use: a drawing that flows over half the body "finds" every lesion in it, so
-these two figures are read beside Dice and the volumes. The paper of LAMP prints .8931 and .8991 and no rule.
+One voxel is the most lenient of the rules in use: a drawing that flows over half the body "finds" every lesion in it,
+so these two figures are read beside Dice and the volumes. The paper of LAMP prints .8931 and .8991 and no rule.
 """
 
 from __future__ import annotations
