@@ -1,66 +1,38 @@
-"""Patients with made-up pooled features, whose risk is that of their worst lesion."""
+"""Made-up patients as the head reads them: lesions, five organs, and a hazard that follows the worst lesion."""
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import replace
-
 import numpy as np
-from lymphoma.evaluation.patients import Patients
-from lymphoma.lamp.patients import LampCohort
-from lymphoma.prognosis.feature_folder import FeaturePatient, FeatureSource
-from lymphoma.prognosis.measures import PetMeasures
-from lymphoma.prognosis.pooled import FEATURES, PooledFeatures
-from lymphoma.survival.clinical import ClinicalFactors
-from lymphoma.training.case import Outcome
+from lymphoma.lamp.bags import LesionBags, bag_of, pad_bags
+from lymphoma.lamp.task import LearningSet
+from lymphoma.survival.follow_up import FollowUp
 
-ORGANS = ("liver", "spleen", "heart", "bladder", "vertebrae")
-NETWORK = "a" * 64
-SOURCE = FeatureSource("made up", True, NETWORK, ORGANS, "suv4_reviewed, anatomy 1")
+ORGANS = 5
 
 
-def patient(seed: int, *, lesions: int | None = None, effect: float = 1.6) -> FeaturePatient:
-    """One patient: the first feature of a lesion is its harm, the largest of which makes the hazard."""
-    rng = np.random.default_rng([seed, 5])
-    count = int(rng.integers(1, 8)) if lesions is None else lesions
-    rows = rng.normal(size=(count, FEATURES)).astype(np.float32)
-    rows[:, 0] *= 2.0
-    organs = (rng.normal(size=(len(ORGANS), FEATURES)) + np.arange(len(ORGANS))[:, None]).astype(np.float32)
-    present = np.array([True, True, True, bool(rng.random() > 0.2), True])
-    organs[~present] = 0.0
-    eta = effect * (float(rows[:, 0].max(initial=-2.0)) / 2.0 - 0.8)
-    free, after, end = 40.0 * rng.exponential(size=2)[0] * np.exp(-eta), 20 * rng.exponential(), rng.uniform(24, 72)
-    volume = float(np.exp(rng.normal(5.0, 1.0)))
-    pet = PetMeasures(volume, 6 * volume, float(rng.uniform(6, 25)), float(rng.uniform(5, 20)), count, 300.0, 200.0, 0.2)
-    return FeaturePatient(
-        hashlib.sha256(str(seed).encode()).hexdigest(),
-        "virtual",
-        ClinicalFactors(age_years=float(rng.uniform(30, 80)), stage=3, ecog=1),
-        pet,
-        {
-            "pfs": Outcome(max(min(free, end), 0.1), bool(free <= end)),
-            "os": Outcome(max(min(free + after, end), 0.1), bool(free + after <= end)),
-        },
-        PooledFeatures(NETWORK, rows, organs, present, ORGANS),
+def one_patient(
+    rng: np.random.Generator, count: int, present: tuple[bool, ...] = (True,) * ORGANS, features: int = 128
+) -> LesionBags:
+    """A patient with ``count`` lesions."""
+    lesions, organs = rng.normal(size=(count, features)), rng.normal(size=(ORGANS, features))
+    return bag_of(lesions, organs, np.array(present), rng.normal(size=3).tolist())
+
+
+def patients(seed: int, count: int, features: int = 128) -> LesionBags:
+    """``count`` patients with 1 to 6 lesions each, one organ missing in some."""
+    rng = np.random.default_rng([seed, 77])
+    sizes = rng.integers(1, 7, count)
+    there = [(True, bool(missing > 0.3), True, True, True) for missing in rng.random(count)]
+    return pad_bags(
+        [one_patient(rng, int(size), organs, features) for size, organs in zip(sizes, there, strict=True)]
     )
 
 
-def cohort(n: int, *, seed: int = 0, effect: float = 1.6) -> LampCohort:
-    """n patients with lesions."""
-    found = [patient(seed + number, effect=effect) for number in range(n)]
-    patients = Patients(
-        "made up",
-        True,
-        tuple(f"P{number:04d}" for number in range(n)),
-        tuple(one.content for one in found),
-        tuple(one.centre for one in found),
-        tuple(one.clinical for one in found),
-        tuple(one.pet for one in found),
-        {"pfs": tuple(one.outcomes["pfs"] for one in found), "os": tuple(one.outcomes["os"] for one in found)},
-    )
-    return LampCohort(patients, tuple(one.pooled for one in found), SOURCE)
-
-
-def renamed(one: PooledFeatures, network: str) -> PooledFeatures:
-    """The same features, said to be of another network."""
-    return replace(one, network=network)
+def learning(seed: int, count: int, features: int = 128, effect: float = 1.5) -> LearningSet:
+    """Patients with outcomes: the log hazard ratio is ``effect`` times the largest first feature of a lesion."""
+    bags = patients(seed, count, features)
+    worst = np.where(bags.is_lesion.numpy(), bags.lesions[..., 0].numpy(), -np.inf).max(axis=1)
+    rng = np.random.default_rng([seed, 78])
+    months = 30.0 * rng.exponential(size=count) * np.exp(-effect * (worst - 0.9))
+    end = rng.uniform(12.0, 72.0, count)
+    return LearningSet(bags, FollowUp(np.maximum(np.minimum(months, end), 0.05), months <= end))

@@ -1,0 +1,74 @@
+"""How LAMP's heads are fitted on a cohort: a tree read once from ``train.yaml``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic.dataclasses import dataclass
+
+from lymphoma.errors import ConfigInvalid
+from lymphoma.lamp.arms import ARMS, Arm
+from lymphoma.prognosis.model import CutOffRule, Endpoint
+
+__all__ = ["SHIPPED", "HeadsConfig", "read_heads_config"]
+
+SHIPPED = Path(__file__).with_name("train.yaml")
+"""The configuration of the shipped bundle."""
+_STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+@dataclass(frozen=True, config=_STRICT)
+class HeadsConfig:
+    """The fit of a bundle.
+
+    Attributes:
+        arm: name of one of :data:`lymphoma.lamp.arms.ARMS`. endpoints: in the order they are fitted.
+        folds: of the cross-fitting. seeds: heads a fold; each is stopped on another fifth of its training patients.
+        seed: of folds, heads and resamples. steps: most updates of a head; None takes the arm's.
+        rule: of the risk groups' cut-offs. resamples: of the intervals.
+    """
+
+    arm: str = "extension"
+    endpoints: tuple[Endpoint, ...] = ("pfs", "os")
+    folds: Annotated[int, Field(ge=2)] = 5
+    seeds: Annotated[int, Field(ge=1, le=20)] = 3
+    seed: Annotated[int, Field(ge=0)] = 0
+    steps: Annotated[int, Field(gt=0)] | None = None
+    rule: CutOffRule = "youden_24m"
+    resamples: Annotated[int, Field(ge=20)] = 1000
+
+    @model_validator(mode="after")
+    def _known(self) -> HeadsConfig:
+        if self.arm not in ARMS:
+            raise ValueError(f"arm is one of {', '.join(ARMS)}")
+        if not self.endpoints or len(set(self.endpoints)) != len(self.endpoints):
+            raise ValueError("endpoints are pfs, os or both")
+        if ARMS[self.arm].organs != "own":
+            raise ValueError("an arm with the organs of others is for comparisons alone")
+        return self
+
+    @property
+    def chosen(self) -> Arm:
+        """The arm itself."""
+        return ARMS[self.arm]
+
+
+_TREE = TypeAdapter(HeadsConfig)
+
+
+def read_heads_config(file: Path) -> HeadsConfig:
+    """Reads a YAML file.
+
+    Raises:
+        ConfigInvalid: ``CONFIG_INVALID``, naming what is unknown or out of range.
+    """
+    try:
+        return _TREE.validate_python(yaml.safe_load(file.read_text(encoding="utf-8")) or {})
+    except (OSError, yaml.YAMLError) as fault:
+        raise ConfigInvalid("CONFIG_INVALID", f"{file.name} cannot be read as YAML") from fault
+    except ValidationError as fault:
+        said = "; ".join(f"{'.'.join(map(str, one['loc'])) or 'the file'}: {one['msg']}" for one in fault.errors())
+        raise ConfigInvalid("CONFIG_INVALID", f"{file.name}: {said}") from fault

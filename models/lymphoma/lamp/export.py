@@ -1,0 +1,175 @@
+"""Fitted heads as a bundle, with the evidence that their own cross-fitting gives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from lymphoma.lamp.arms import train_config
+from lymphoma.lamp.ensemble import SETUP_WORD, Setup
+from lymphoma.lamp.fit import EndpointFit, LampFit
+from lymphoma.lamp.patients import LampCohort
+from lymphoma.lamp.system import RANGE_NETWORK
+from lymphoma.prognosis.pooled import FEATURES
+from lymphoma.prognosis.store import OutOfFold
+from lymphoma.training.bundle import Bundle, Survival, export_bundle
+from lymphoma.training.evidence import CohortEvidence, EndpointEvidence, Evidence, MetricEstimate
+from lymphoma.training.metadata import Description, TensorFormat, contents_digest
+from lymphoma.training.weights import Tensors
+
+__all__ = ["VERSION", "export_lamp"]
+
+VERSION = "1.0.0"
+
+
+def export_lamp(
+    folder: Path,
+    fit: LampFit,
+    cohort: LampCohort,
+    *,
+    name: str,
+    generator: str | None = None,
+    folds_digest: str | None = None,
+    keep_out_of_fold: bool = True,
+    limits: Sequence[str] = (),
+) -> Bundle:
+    """Writes the bundle: level E0 for virtual patients, else E1, which loads only after an acceptance run.
+
+    Args:
+        name: of the bundle. generator: of virtual patients. folds_digest: SHA-256 of the file of folds that were given.
+        keep_out_of_fold: predictions of the training patients go along. limits: further sentences for the card.
+
+    Raises:
+        BundleRefused: ``BUNDLE_EXISTS``.
+    """
+    heads = {one.heads.endpoint: tuple(head.name for head in one.heads.heads) for one in fit.endpoints}
+    arm = fit.config.chosen
+    setup = Setup(cohort.source.network, cohort.source.organ_names, arm.name, arm.shape, heads)
+    networks: dict[str, Tensors] = {
+        head.name: head.network.state_dict() for one in fit.endpoints for head in one.heads.heads
+    }
+    networks[RANGE_NETWORK] = fit.summary.tensors()
+    holds = Survival(
+        tuple(one.model for one in fit.endpoints),
+        _predictions(fit, cohort) if keep_out_of_fold else None,
+        {SETUP_WORD: setup.to_json()},
+    )
+    return export_bundle(
+        folder,
+        _description(fit, cohort, name, generator, folds_digest, limits),
+        networks,
+        train_config(arm, fit.config.seed, fit.config.steps),
+        fit.statistics,
+        _evidence(fit, cohort),
+        survival=holds,
+    )
+
+
+def _predictions(fit: LampFit, cohort: LampCohort) -> OutOfFold:
+    contents = cohort.patients.contents
+    found = {
+        one.heads.endpoint: {
+            contents[position]: float(lp) for position, lp in zip(one.heads.index, one.out_of_fold, strict=True)
+        }
+        for one in fit.endpoints
+    }
+    return OutOfFold(len(fit.endpoints[0].heads.parts), found)
+
+
+def _evidence(fit: LampFit, cohort: LampCohort) -> Evidence:
+    patients = cohort.patients
+    figures = tuple(
+        EndpointEvidence(
+            one.heads.endpoint,
+            one.model.cox.n,
+            one.model.cox.events,
+            one.concordance.estimate,
+            one.concordance.lower,
+            one.concordance.upper,
+            out_of_fold=True,
+        )
+        for one in fit.endpoints
+    )
+    metrics = [metric for one in fit.endpoints for metric in _metrics(one, patients.cohort)]
+    return Evidence(
+        level="E0" if patients.virtual else "E1",
+        cohort=patients.cohort,
+        n=figures[0].n,
+        events=figures[0].events,
+        trained=fit.trained,
+        metrics=tuple(metrics),
+        internal=CohortEvidence(patients.cohort, contents_digest(patients.contents), figures),
+    )
+
+
+def _metrics(one: EndpointFit, cohort: str) -> list[MetricEstimate]:
+    endpoint = one.heads.endpoint
+    found = [
+        MetricEstimate(f"{endpoint}_{what}", value.estimate, value.lower, value.upper, cohort)
+        for what, value in (("harrell_c", one.concordance), ("calibration_slope", one.slope))
+    ]
+    losses = (("nll", one.heads.nll), ("constant_hazard_nll", one.heads.null_nll))
+    return [*found, *(MetricEstimate(f"{endpoint}_{what}", value, None, None, cohort) for what, value in losses)]
+
+
+def _description(
+    fit: LampFit,
+    cohort: LampCohort,
+    name: str,
+    generator: str | None,
+    folds_digest: str | None,
+    limits: Sequence[str],
+) -> Description:
+    patients, arm = cohort.patients, fit.config.chosen
+    return Description(
+        name=name,
+        system="lamp",
+        version=VERSION,
+        task="Survival of patients with aggressive lymphoma from the lesions of baseline FDG PET/CT and their anatomy",
+        description=f"Attention over lesions with anatomical context (LAMP); arm {arm.name}: {arm.says}.",
+        authors="Fitted with Nodal on the cohort named below",
+        copyright="Apache-2.0",
+        changelog={VERSION: "first fit"},
+        trained_on="virtual" if patients.virtual else "patients",
+        cohort=patients.cohort,
+        cohort_digest=contents_digest(patients.contents),
+        folds=len(fit.endpoints[0].heads.parts),
+        folds_digest=folds_digest,
+        generator=(generator or "not told") if patients.virtual else None,
+        inputs={
+            "lesions": _rows("lesions", "pooled feature of the lesion network"),
+            "organs": _rows("organs", "pooled feature of the lesion network"),
+        },
+        outputs={"risk": _risk(fit)},
+        intended_use="Prognosis before treatment, read by a physician beside the published indices.",
+        limits=(*_limits(fit, cohort), *limits),
+    )
+
+
+def _rows(rows: str, meaning: str) -> TensorFormat:
+    return TensorFormat(
+        "features", "pooled", FEATURES, (rows,), "float32", (), False, {"0..63": f"{meaning}, fused", "64..95": "PET",
+        "96..127": "CT"}
+    )  # fmt: skip
+
+
+def _risk(fit: LampFit) -> TensorFormat:
+    names = {str(at): f"risk of {one.heads.endpoint.upper()}" for at, one in enumerate(fit.endpoints)}
+    return TensorFormat("features", "risk", len(names), (1,), "float32", (), False, names)
+
+
+def _limits(fit: LampFit, cohort: LampCohort) -> list[str]:
+    source, heads = cohort.source, fit.endpoints[0].heads
+    said = [
+        f"Reads features of the lesion network {source.network} and of no other; the features are frozen.",
+        f"Lesions as drawn by: {source.way}.",
+        f"Risk is the mean of {len(heads.heads)} heads, {fit.config.seeds} a fold; survival was fitted on the risk of "
+        f"the {fit.config.seeds} that never saw the patient, which scatters more.",
+        "Attention tells which lesions the risk was read from, not which cause it.",
+    ]
+    if cohort.without_lesion:
+        said.append(f"{cohort.without_lesion} patients without an accepted lesion were left out; none such is judged.")
+    if fit.config.chosen.deviates:
+        said.append(f"The arm {fit.config.arm} deviates from the published configuration.")
+    said += [f"No model of {endpoint.upper()}: {reason}." for endpoint, reason in fit.left_out.items()]
+    return said

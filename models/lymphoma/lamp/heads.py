@@ -1,0 +1,233 @@
+"""The heads of one endpoint, trained over the folds of a cohort, and what they say of patients they never saw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from lymphoma.errors import NotComputable
+from lymphoma.lamp.bags import LesionBags, pad_bags
+from lymphoma.lamp.config import HeadsConfig
+from lymphoma.lamp.ensemble import bag_of_patient
+from lymphoma.lamp.network import HeadShape, LampHead
+from lymphoma.lamp.patients import LampCohort
+from lymphoma.lamp.task import HeadTask, LearningSet, risk_of, train_in_memory
+from lymphoma.prognosis.model import Endpoint
+from lymphoma.survival.follow_up import FollowUp
+from lymphoma.training.case import Subject
+from lymphoma.training.files import write_whole
+from lymphoma.training.folds import Folds, stratified_folds
+
+__all__ = ["EndpointHeads", "FittedHead", "bags_of", "fit_heads", "folds_of"]
+
+INNER_FOLDS = 5
+"""A fifth of the training patients stops the training [A]; which fifth changes with the head's number."""
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class FittedHead:
+    """One head.
+
+    Attributes:
+        name: in the bundle, ``pfs_1_0``. kept_step: updates done when its weights were kept.
+        nll, null_nll: of the patients of its fold, whom it never saw, and of constant hazards on them.
+        risk: (m,), of those patients.
+    """
+
+    name: str
+    network: LampHead
+    kept_step: int
+    nll: float
+    null_nll: float
+    risk: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class EndpointHeads:
+    """All heads of an endpoint.
+
+    Attributes:
+        index: (n,) positions in the cohort of the patients with a known outcome.
+        parts: positions in ``index`` that each fold held out.
+        risk: (n,), of each patient by the heads of the fold that held him or her out, in mean.
+        nll, null_nll: of all held-out patients, in mean over them.
+    """
+
+    endpoint: Endpoint
+    index: Ints
+    follow_up: FollowUp
+    parts: tuple[Ints, ...]
+    heads: tuple[FittedHead, ...]
+    risk: Floats
+    nll: float
+    null_nll: float
+
+
+def bags_of(cohort: LampCohort, shape: HeadShape) -> LesionBags:
+    """All patients, padded to the most lesions.
+
+    Raises:
+        NotComputable: ``MEASURE_MISSING``.
+    """
+    pets = cohort.patients.pet
+    return pad_bags([bag_of_patient(one, pet, shape) for one, pet in zip(cohort.pooled, pets, strict=True)])
+
+
+def folds_of(cohort: LampCohort, index: Ints, count: int, seed: int, endpoint: Endpoint) -> Folds:
+    """Folds of the patients at ``index``, with events and centres shared out.
+
+    Raises:
+        NotComputable: ``FOLDS_IMPOSSIBLE``.
+    """
+    return stratified_folds(_subjects(cohort, index), count, seed, endpoint=endpoint)
+
+
+def fit_heads(
+    cohort: LampCohort,
+    endpoint: Endpoint,
+    config: HeadsConfig,
+    *,
+    folds: Folds | None = None,
+    folder: Path | None = None,
+    progress: Progress | None = None,
+) -> EndpointHeads:
+    """Trains the heads of every fold.
+
+    Everything that is fitted, standardisation and bins of time included, is fitted in the training part of a fold,
+    less the fifth that stops the training.
+
+    Args:
+        folds: that the segmentation was trained over, by patient id; None makes them.
+        folder: where finished heads are kept; a run that was killed goes on with the next head. It belongs to one
+            cohort and configuration.
+        progress: called with (heads done, heads in all).
+
+    Raises:
+        NotComputable: ``FOLDS_IMPOSSIBLE``, ``TOO_FEW_EVENTS``, ``MEASURE_MISSING``. TrainingFailed: of the loss.
+    """
+    index = cohort.patients.known(endpoint)
+    follow_up = cohort.patients.follow_up(endpoint, index)
+    bags = bags_of(cohort, config.chosen.shape).take(torch.as_tensor(index))
+    split = folds or folds_of(cohort, index, config.folds, config.seed, endpoint)
+    parts = _positions(split, [cohort.patients.ids[i] for i in index])
+    tell = progress or (lambda done, of: None)
+    heads: list[FittedHead] = []
+    for number, held in enumerate(parts, start=1):
+        train = np.setdiff1d(np.arange(len(index)), held)
+        for seed in range(config.seeds):
+            learn, stop = _inner(cohort, index, train, seed, config, endpoint)
+            task = HeadTask(config.chosen, _part(bags, follow_up, learn), _part(bags, follow_up, stop))
+            name = f"{endpoint}_{number}_{seed}"
+            network, step = _trained(task, config, seed, None if folder is None else folder / f"{name}.safetensors")
+            heads.append(_judged(name, task, network, step, _part(bags, follow_up, held)))
+            tell(len(heads), len(parts) * config.seeds)
+    return _together(endpoint, index, follow_up, parts, heads, config.seeds)
+
+
+def _trained(task: HeadTask, config: HeadsConfig, seed: int, file: Path | None) -> tuple[LampHead, int]:
+    """A head and the updates it took, from its file where it is there already."""
+    if file is not None and (found := _kept(task, file)) is not None:
+        return found
+    done = train_in_memory(task, config.seed + seed, steps=config.steps)
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        tensors = {name: tensor.clone().contiguous() for name, tensor in done.network.state_dict().items()}
+        write_whole(file, save(tensors, {"kept_step": str(done.kept_step)}))
+    return done.network, done.kept_step
+
+
+def _kept(task: HeadTask, file: Path) -> tuple[LampHead, int] | None:
+    if not file.exists():
+        return None
+    try:
+        with safe_open(file, framework="pt") as stored:
+            step = int(stored.metadata()["kept_step"])
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - it is no mapping
+        head = LampHead(task.arm.shape)
+        head.load_state_dict(tensors)
+    except (SafetensorError, RuntimeError, KeyError, TypeError):
+        return None  # half a file, or of another arm: it is trained again
+    return head.eval(), step
+
+
+def _judged(name: str, task: HeadTask, network: LampHead, step: int, held: LearningSet) -> FittedHead:
+    outside = HeadTask(task.arm, task.training, held)
+    nll = outside.validate(network, torch.device("cpu"))["nll"]
+    return FittedHead(name, network, step, nll, outside.null_loss.value, risk_of(network, held.bags))
+
+
+def _together(
+    endpoint: Endpoint,
+    index: Ints,
+    follow_up: FollowUp,
+    parts: Sequence[Ints],
+    heads: Sequence[FittedHead],
+    seeds: int,
+) -> EndpointHeads:
+    risk = np.full(len(index), np.nan)
+    for number, held in enumerate(parts):
+        own = heads[number * seeds : (number + 1) * seeds]
+        risk[held] = np.mean([head.risk for head in own], axis=0)
+    size = np.array([len(head.risk) for head in heads], dtype=np.float64)
+
+    def mean(values: Sequence[float]) -> float:
+        return float(np.average(np.array(values), weights=size))
+
+    nll, null_nll = mean([head.nll for head in heads]), mean([head.null_nll for head in heads])
+    return EndpointHeads(endpoint, index, follow_up, tuple(parts), tuple(heads), risk, nll, null_nll)
+
+
+def _part(bags: LesionBags, follow_up: FollowUp, at: Ints) -> LearningSet:
+    return LearningSet(bags.take(torch.as_tensor(at)), follow_up.take(at))
+
+
+def _inner(
+    cohort: LampCohort, index: Ints, train: Ints, seed: int, config: HeadsConfig, endpoint: Endpoint
+) -> tuple[Ints, Ints]:
+    """Positions in ``index`` that a head learns from, and those that stop it."""
+    within = index[train]
+    folds = folds_of(cohort, within, INNER_FOLDS, config.seed + seed // INNER_FOLDS, endpoint)
+    places = _positions(folds, [cohort.patients.ids[i] for i in within])
+    stop = train[places[seed % INNER_FOLDS]]
+    return np.setdiff1d(train, stop), stop
+
+
+def _positions(folds: Folds, ids: Sequence[str]) -> list[Ints]:
+    """Positions in ``ids`` that each fold holds out; a fold that holds none of them out is passed over.
+
+    Raises:
+        NotComputable: ``FOLDS_IMPOSSIBLE``: a patient is in none of the folds, or in two.
+    """
+    place = {name: at for at, name in enumerate(ids)}
+    held = [
+        np.array(sorted(place[one] for one in fold.validation if one in place), dtype=np.int64) for fold in folds.folds
+    ]
+    if sum(len(one) for one in held) != len(ids):
+        raise NotComputable("FOLDS_IMPOSSIBLE", "the folds that are given do not hold out each patient once")
+    return [one for one in held if len(one)]
+
+
+def _subjects(cohort: LampCohort, index: Ints) -> list[Subject]:
+    whole = cohort.patients
+    return [
+        Subject(
+            whole.ids[i],
+            whole.centres[i],
+            whole.clinical[i],
+            whole.outcomes["pfs"][i],
+            whole.outcomes["os"][i],
+            whole.contents[i],
+        )
+        for i in index
+    ]
