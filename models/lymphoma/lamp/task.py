@@ -159,6 +159,7 @@ class Trained:
     Attributes:
         network: with the kept weights, in evaluation mode. kept_step: updates done when they were. steps: in all.
         nll, null_nll: of the validation patients. trained: the first lies below the second.
+        history: (updates, validation loss, validation Harrell C), from step 0 on.
     """
 
     network: LampHead
@@ -167,6 +168,7 @@ class Trained:
     nll: float
     null_nll: float
     trained: bool
+    history: tuple[tuple[int, float, float], ...]
 
 
 def train_in_memory(task: HeadTask, seed: int, *, steps: int | None = None) -> Trained:
@@ -182,17 +184,19 @@ def train_in_memory(task: HeadTask, seed: int, *, steps: int | None = None) -> T
     seed_torch(seed, device)
     network = task.network()
     updater = Updater(task, config, network, device, 0)
-    state, best = _judged(task, network, RunState(), config, {})
+    history: list[tuple[int, float, float]] = []
+    state, best = _judged(task, network, RunState(), config, {}, history)
     batches = _batches(task, config)
     patience = config.validation.patience or config.steps
     while state.step < config.steps and state.stale < patience:
         state = state.after_update(updater.update(state.step, batches).finite)
         if state.step % (config.validation.every_steps or config.steps) == 0 or state.step == config.steps:
-            state, best = _judged(task, network, state, config, best)
+            state, best = _judged(task, network, state, config, best, history)
     network.load_state_dict(best)
     null = task.null_loss
     done = is_trained(state.best_metrics, null)
-    return Trained(network.eval(), state.best_step or 0, state.step, state.best_metrics["nll"], null.value, done)
+    kept = state.best_step or 0
+    return Trained(network.eval(), kept, state.step, state.best_metrics["nll"], null.value, done, tuple(history))
 
 
 def risk_of(network: torch.nn.Module, bags: LesionBags) -> Floats:
@@ -203,15 +207,23 @@ def risk_of(network: torch.nn.Module, bags: LesionBags) -> Floats:
 
 @torch.no_grad()
 def _logits(network: torch.nn.Module, bags: LesionBags, device: torch.device) -> torch.Tensor:
-    parts = torch.arange(len(bags)).split(AT_ONCE)
+    everybody = torch.arange(len(bags))
+    parts = [everybody[first : first + AT_ONCE] for first in range(0, len(bags), AT_ONCE)]
     return torch.cat([network(bags.take(part).to(device)).logits.float().cpu() for part in parts])
 
 
 def _judged(
-    task: HeadTask, network: LampHead, state: RunState, config: TrainConfig, best: dict[str, torch.Tensor]
+    task: HeadTask,
+    network: LampHead,
+    state: RunState,
+    config: TrainConfig,
+    best: dict[str, torch.Tensor],
+    history: list[tuple[int, float, float]],
 ) -> tuple[RunState, dict[str, torch.Tensor]]:
     network.eval()
-    state = state.after_validation(task.validate(network, torch.device("cpu")), config.validation)
+    values = task.validate(network, torch.device("cpu"))
+    history.append((state.step, values["nll"], values["harrell"]))
+    state = state.after_validation(values, config.validation)
     if state.best_step == state.step:
         best = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
     return state, best
