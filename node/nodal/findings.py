@@ -20,6 +20,7 @@ from nodal.study import Baseline, SeriesDecision
 
 __all__ = [
     "BundleUsed",
+    "CtRegistration",
     "Findings",
     "Flag",
     "Lesion",
@@ -56,8 +57,26 @@ class Flag:
 
 
 @dataclass(frozen=True)
+class CtRegistration:
+    """The rigid registration of the CT to the PET.
+
+    Attributes:
+        verdict: "aligned", nothing to gain; "moved", the CT was moved by what follows; "not_credible", the two do not
+            match, and the CT stays where its header puts it.
+        shift_mm: of the middle of the body. rotation_deg: about its axis.
+    """
+
+    verdict: Literal["aligned", "moved", "not_credible"]
+    shift_mm: float
+    rotation_deg: float
+
+
+@dataclass(frozen=True)
 class Quality:
-    """What a physicist asks of the scan before believing its numbers."""
+    """What a physicist asks of the scan before believing its numbers.
+
+    ``pet_ct_shift_mm``: between the outlines of the body, after ``ct_registration``.
+    """
 
     uptake_minutes: float | None
     injected_mbq_per_kg: float | None
@@ -67,6 +86,7 @@ class Quality:
     ct_contrast: bool | None
     pet_ct_shift_mm: float | None
     flags: tuple[Flag, ...] = ()
+    ct_registration: CtRegistration | None = None
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,11 @@ class Segmenter(Protocol):
         """6, 18 or 26."""
         ...
 
+    @property
+    def needs_organs(self) -> bool:
+        """Whether it draws nothing sensible without an organ map."""
+        ...
+
     def segment(self, suv: Volume, ct_hu: Volume, anatomy: Anatomy) -> Delineation:
         """The lesions on the grid of ``suv``; ``ct_hu`` is on the same grid.
 

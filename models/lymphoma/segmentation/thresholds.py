@@ -42,6 +42,7 @@ class ThresholdSegmenter:
     min_volume_ml: float
     rule: Rule
     connectivity: Connectivity = 26
+    needs_organs: bool = False
 
     def segment(self, suv: Volume, ct_hu: Volume, anatomy: Anatomy) -> Delineation:
         """The lesions; see :class:`lymphoma.segmentation.Segmenter`. The CT is not looked at.

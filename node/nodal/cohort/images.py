@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import SimpleITK as sitk
 from lymphoma.anatomy.organs import Anatomy, GivenAnatomy
-from lymphoma.imaging.resample import resample_like
+from lymphoma.imaging.registration import apply, register_ct
 from lymphoma.imaging.volume import Volume
 from lymphoma.segmentation import lesions_from_contour
 from lymphoma.training.consensus import Consensus, majority_vote
@@ -116,8 +116,10 @@ def _nifti(path: Path) -> Volume:
     return volume.with_array(volume.array.astype(np.float32))
 
 
-def _on_grid(ct: Volume, grid: Volume) -> Volume:
-    return ct if ct.same_grid(grid) else resample_like(ct, grid, fill=AIR_HU, interpolation="linear")
+def _on_grid(ct: Volume, suv: Volume) -> Volume:
+    """The CT on the PET grid, registered as the node registers it."""
+    found = register_ct(suv, ct)
+    return ct if ct.same_grid(suv) and not found.applied else apply(ct, suv, found, fill=AIR_HU)
 
 
 def _boxes_meet(one: Volume, other: Volume) -> bool:

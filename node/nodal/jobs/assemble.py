@@ -17,8 +17,19 @@ from pydicom import Dataset
 from nodal import __version__
 from nodal.clinical.record import ClinicalRecord
 from nodal.errors import Code
-from nodal.findings import Findings, Flag, Lesion, NotComputed, Provenance, Quality, Segmentation, Totals
-from nodal.jobs.records import Loaded, Measured, SelectionRecord
+from nodal.findings import (
+    CtRegistration,
+    Findings,
+    Flag,
+    Lesion,
+    NotComputed,
+    Provenance,
+    Quality,
+    RejectedCandidate,
+    Segmentation,
+    Totals,
+)
+from nodal.jobs.records import JudgedCandidate, Loaded, Measured, SelectionRecord
 from nodal.outlook import Suggestion
 from nodal.prognosis.study import Prognosis
 from nodal.report.uids import tracking_uid
@@ -42,28 +53,36 @@ def measure(
     *,
     digest: str,
     lesion_map_sha256: str,
+    judged: Sequence[JudgedCandidate] = (),
     allow_partial: bool,
 ) -> Measured:
-    """Lesions measured and placed, coverage graded, quality judged.
+    """Lesions measured and placed, coverage graded, quality judged; the totals are of accepted lesions.
 
     Args:
         suv, ct_hu, lesion_map: on the PET grid; SUV in g/mL, HU, and labels 1..n.
         header: a PET instance, for the patient's weight and height.
-        digest: of the study, part of every Tracking UID.
+        digest: of the study, part of every Tracking UID. judged: candidates, where the segmenter judges them.
     """
     seen = coverage(suv, ct_hu, anatomy)
     measures = measure_lesions(suv, lesion_map)
     sites = sites_of(anatomy, lesion_map)
-    lesions = tuple(_lesion(one, site, digest, lesion_map_sha256) for one, site in zip(measures, sites, strict=True))
-    totals = measure_totals(
-        measures, weight_kg=_number(header, "PatientWeight"), height_m=_number(header, "PatientSize")
+    verdicts = {one.lesion: one for one in judged if one.lesion is not None}
+    lesions = tuple(
+        _judged(_lesion(one, site, digest, lesion_map_sha256), verdicts.get(one.number))
+        for one, site in zip(measures, sites, strict=True)
     )
+    counted = [one for one, lesion in zip(measures, lesions, strict=True) if lesion.status == "accepted"]
+    totals = measure_totals(
+        counted, weight_kg=_number(header, "PatientWeight"), height_m=_number(header, "PatientSize")
+    )
+    most_ml = float(sum(one.volume_ml for one in measures))
     partial = seen.field_of_view == "partial" and not allow_partial
     liver, without_liver = _liver(suv, anatomy)
     quality = _quality(suv, ct_hu, anatomy, seen, loaded, liver)
     missing = (*_fov_missing(partial), *without_liver)
-    suggested = () if partial else _suggestions(sites)
-    return Measured(lesions, (), _totals(totals, seen, partial), quality, missing, suggested)
+    placed = [site for site, lesion in zip(sites, lesions, strict=True) if lesion.status == "accepted"]
+    suggested = () if partial else _suggestions(placed)
+    return Measured(lesions, _rejected(judged), _totals(totals, most_ml, seen, partial), quality, missing, suggested)
 
 
 def _number(header: Dataset, keyword: str) -> float | None:
@@ -101,11 +120,27 @@ def _lesion(one: LesionMeasures, site: Site, digest: str, lesion_map_sha256: str
     )
 
 
-def _totals(totals: TotalMeasures, seen: Coverage, partial: bool) -> Totals:
+def _judged(lesion: Lesion, verdict: JudgedCandidate | None) -> Lesion:
+    """The lesion as the candidate that it is was judged; without a judge it is accepted."""
+    if verdict is None or verdict.status == "rejected":
+        return lesion
+    return replace(lesion, status=verdict.status, p_lesion=verdict.p_lesion, decided_by=verdict.decided_by)
+
+
+def _rejected(judged: Sequence[JudgedCandidate]) -> tuple[RejectedCandidate, ...]:
+    """Candidates that were not taken for lesions, the largest first."""
+    left_out = sorted((one for one in judged if one.lesion is None), key=lambda one: (-one.volume_ml, one.hottest_mm))
+    return tuple(
+        RejectedCandidate(one.volume_ml, one.suv_max, one.organ, one.p_lesion, at, one.hottest_mm, one.decided_by)
+        for at, one in enumerate(left_out, start=1)
+    )
+
+
+def _totals(totals: TotalMeasures, most_ml: float, seen: Coverage, partial: bool) -> Totals:
     return Totals(
         field_of_view=seen.field_of_view,
         tmtv_ml=totals.tmtv_ml,
-        tmtv_range_ml=(totals.tmtv_ml, totals.tmtv_ml),
+        tmtv_range_ml=(totals.tmtv_ml, most_ml),
         tlg_g=totals.tlg_g,
         suv_max=totals.suv_max,
         suv_peak=totals.suv_peak,
@@ -146,6 +181,7 @@ def _quality(
     shift = pet_ct_shift_mm(suv, ct_hu)
     if shift is not None and shift > SHIFT_LIMIT_MM:
         flags.append(Flag("PET_CT_SHIFT", f"PET and CT body outlines are {shift:.0f} mm apart"))
+    flags += _registration_flags(loaded.ct_registration)
     if seen.field_of_view == "partial":
         flags.append(Flag(Code.FOV_PARTIAL, "; ".join(seen.reasons) or "limited field of view"))
     return Quality(
@@ -157,7 +193,17 @@ def _quality(
         ct_contrast=ct_contrast(ct_hu, anatomy),
         pet_ct_shift_mm=shift,
         flags=tuple(flags),
+        ct_registration=loaded.ct_registration,
     )
+
+
+def _registration_flags(found: CtRegistration) -> list[Flag]:
+    if found.verdict == "moved":
+        by = f"{found.shift_mm:.1f} mm and {found.rotation_deg:.1f} degrees"
+        return [Flag("CT_MOVED", f"the CT was moved by {by} onto the PET")]
+    if found.verdict == "not_credible":
+        return [Flag("PET_CT_MISMATCH", "PET and CT do not match, and no small motion brings them together")]
+    return []
 
 
 def findings(

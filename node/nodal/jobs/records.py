@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
+from lymphoma.imaging.registration import Registration
 from pydantic import TypeAdapter
 from pydicom import Dataset
 
 from nodal.dicom.series import LoadedPet, LoadedSeries
-from nodal.findings import Lesion, NotComputed, Quality, RejectedCandidate, SuvUsed, Totals
+from nodal.findings import CtRegistration, Lesion, NotComputed, Quality, RejectedCandidate, SuvUsed, Totals
 from nodal.jobs.workspace import Workspace
 from nodal.outlook import Suggestion
 from nodal.study import Baseline, PassedFile, Selection, SeriesDecision, SeriesFiles
 
-__all__ = ["ChosenSeries", "Loaded", "Measured", "SelectionRecord"]
+__all__ = ["ChosenSeries", "JudgedCandidate", "Loaded", "Measured", "SelectionRecord"]
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Loaded:
     """``loaded.json``: how the PET became SUV, and the instances in slice order.
 
     ``latest_instant``: DICOM DT without fraction, the latest acquisition or content time of the chosen instances.
+    ``ct_registration``: of the CT to the PET.
     """
 
     suv: SuvUsed
@@ -78,9 +80,10 @@ class Loaded:
     pet_files: tuple[str, ...]
     ct_files: tuple[str, ...]
     latest_instant: str
+    ct_registration: CtRegistration
 
     @classmethod
-    def of(cls, pet: LoadedPet, ct: LoadedSeries, files: dict[str, str]) -> Self:
+    def of(cls, pet: LoadedPet, ct: LoadedSeries, found: Registration, files: dict[str, str]) -> Self:
         """From the loaded series; ``files`` names the file of each SOP Instance UID."""
         used = pet.conversion
         return cls(
@@ -90,12 +93,35 @@ class Loaded:
             tuple(files[str(header.SOPInstanceUID)] for header in pet.headers),
             tuple(files[str(header.SOPInstanceUID)] for header in ct.headers),
             _latest_instant((*pet.headers, *ct.headers)),
+            CtRegistration(found.verdict, found.shift_mm, found.rotation_deg),
         )
 
     @classmethod
     def read(cls, workspace: Workspace) -> Loaded:
         """From the workspace."""
         return TypeAdapter(Loaded).validate_python(workspace.read_json("loaded.json"))
+
+
+@dataclass(frozen=True)
+class JudgedCandidate:
+    """A candidate of the segment stage; see :class:`lymphoma.segmentation.Candidate`.
+
+    ``decided_by``: "person" where a person's word made the status.
+    """
+
+    lesion: int | None
+    status: Literal["accepted", "to_confirm", "rejected"]
+    p_lesion: float
+    organ: str | None
+    volume_ml: float
+    suv_max: float
+    hottest_mm: tuple[float, float, float]
+    decided_by: Literal["person"] | None = None
+
+    @classmethod
+    def read(cls, workspace: Workspace) -> tuple[JudgedCandidate, ...]:
+        """From the workspace; none where the segmenter does not judge."""
+        return TypeAdapter(tuple[JudgedCandidate, ...]).validate_python(workspace.read_json("judged.json"))
 
 
 @dataclass(frozen=True)

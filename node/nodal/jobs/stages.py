@@ -6,7 +6,7 @@ Each stage reads what the one before left in the workspace, writes its own files
 again without harm.
 
     select      selection.json                              PET and CT chosen, every other series with its reason
-    load        pet_suv.nrrd ct_hu.nrrd loaded.json         SUV on the PET grid, CT resampled onto it
+    load        pet_suv.nrrd ct_hu.nrrd loaded.json         SUV on the PET grid, CT moved and resampled onto it
     segment     organs.nrrd lesions.nrrd segmentation.json  the voxel maps
     anatomy     measured.json                               lesions measured and placed, coverage, quality
     prognosis   findings.json                               everything computed
@@ -27,7 +27,8 @@ from pathlib import Path
 import structlog
 from lymphoma.anatomy import AnatomyEngine, NoAnatomy
 from lymphoma.errors import NotComputable
-from lymphoma.imaging import Volume, resample_like
+from lymphoma.imaging import Volume
+from lymphoma.imaging.registration import apply, register_ct
 from lymphoma.prognosis.system import StudyArrays
 from lymphoma.segmentation import threshold_segmenter
 from pydantic import TypeAdapter
@@ -45,7 +46,7 @@ from nodal.jobs.clinical import frozen, known_now, record_of_study
 from nodal.jobs.images import anatomy_of, header_of, headers_of, lesion_map_of, lesion_map_sha256, volumes_of
 from nodal.jobs.model import Stage
 from nodal.jobs.records import ChosenSeries, Loaded, Measured, SelectionRecord
-from nodal.jobs.reference import lesions_of_reference
+from nodal.jobs.reference import read_reference
 from nodal.jobs.results import OWN_ORTHANC, ResultStore, objects_from_json, objects_to_json, targets
 from nodal.jobs.workspace import Workspace
 from nodal.prognosis.shelf import open_shelf
@@ -174,14 +175,14 @@ def _load(workspace: Workspace, context: StageContext) -> None:
     pet = load_pet(pet_series, assume_bw=context.settings.suv.assume_bw)
     ct = load_ct(ct_series)
     pet.volume.save(workspace.path("pet_suv.nrrd"))
-    ct_on_pet = resample_like(ct.volume, pet.volume, fill=AIR_HU, interpolation="linear")
-    ct_on_pet.save(workspace.path("ct_hu.nrrd"))
+    registration = register_ct(pet.volume, ct.volume)
+    apply(ct.volume, pet.volume, registration, fill=AIR_HU).save(workspace.path("ct_hu.nrrd"))
     files = {
         str(header.SOPInstanceUID): name
         for series, chosen in ((pet_series, record.pet), (ct_series, record.ct))
         for header, name in zip(series.headers, chosen.files, strict=True)
     }
-    workspace.write_json("loaded.json", asdict(Loaded.of(pet, ct, files)))
+    workspace.write_json("loaded.json", asdict(Loaded.of(pet, ct, registration, files)))
 
 
 def _segment(workspace: Workspace, context: StageContext) -> None:
@@ -191,19 +192,18 @@ def _segment(workspace: Workspace, context: StageContext) -> None:
         anatomy.organs.save(workspace.path("organs.nrrd"))
     workspace.write_json("organs.json", {"engine": anatomy.engine, "names": dict(anatomy.names)})
     request, rules = workspace.request(), context.settings.segmentation
-    if request.reference is not None:
-        lesion_map, made = lesions_of_reference(workspace, request.reference, suv, anatomy.engine)
-    else:
-        segmenter = threshold_segmenter(rules.method, rules.min_volume_ml)
-        lesion_map = segmenter.segment(suv, ct_hu, anatomy).lesion_map
-        made = Segmentation(
-            segmenter.name,
-            segmenter.description,
-            segmenter.min_volume_ml,
-            segmenter.connectivity,
-            anatomy_engine=anatomy.engine,
-        )
-    lesion_map.save(workspace.path("lesions.nrrd"))
+    given = None if request.reference is None else read_reference(workspace, request.reference, suv)
+    segmenter = given.contour if given else threshold_segmenter(rules.method, rules.min_volume_ml)
+    made = Segmentation(
+        segmenter.name,
+        segmenter.description,
+        segmenter.min_volume_ml,
+        segmenter.connectivity,
+        reference_sop_instance_uid=given.sop_instance_uid if given else None,
+        reference_instant=given.instant if given else None,
+        anatomy_engine=anatomy.engine,
+    )
+    segmenter.segment(suv, ct_hu, anatomy).lesion_map.save(workspace.path("lesions.nrrd"))
     workspace.write_json("segmentation.json", asdict(made))
 
 

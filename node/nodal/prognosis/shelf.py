@@ -19,7 +19,10 @@ from nodal.settings import Settings
 
 __all__ = ["KNOWN_SYSTEMS", "RefusedBundle", "Shelf", "open_shelf"]
 
-KNOWN_SYSTEMS = (*SYSTEMS, COMBINED)
+NETWORKS = ("anatomy", "segmentation")
+"""The networks that all systems share; each has a room and a bundle as a system has."""
+
+KNOWN_SYSTEMS = (*SYSTEMS, COMBINED, *NETWORKS)
 """Whose a bundle may be, installed here or not."""
 
 
@@ -37,8 +40,8 @@ class Shelf:
     """What there is to judge a patient with.
 
     Attributes:
-        systems: whose room is installed. bundles: at most one for each system, verified, and at most one that
-            combines them.
+        systems: whose room is installed. bundles: at most one for each system and for each of :data:`NETWORKS`,
+            verified, and at most one that combines the systems.
         refused: bundles of the settings or of this version that cannot be used, by system where it could be told,
             else by name. A refused bundle of the settings never gives way to the shipped one.
     """
@@ -55,12 +58,13 @@ def open_shelf(settings: Settings) -> Shelf:
         SettingsInvalid: two bundles of the settings belong to one system.
     """
     systems, key = installed_systems(), read_site_key(settings.state_dir)
+    rooms = (*systems, *NETWORKS)
     bundles: dict[str, Bundle] = {}
     refused: dict[str, RefusedBundle] = {}
     chosen: dict[str, str] = {}
     for name, folder in settings.bundles.items():
         try:
-            bundle = load_bundle(folder, (*systems, COMBINED))
+            bundle = load_bundle(folder, (*rooms, COMBINED))
             refuse_unsigned(bundle, key)
         except BundleRefused as error:
             refused[_system_named_in(folder) or name] = RefusedBundle(name, Code(error.code), error.reason)
@@ -69,13 +73,13 @@ def open_shelf(settings: Settings) -> Shelf:
         if system in chosen:
             raise SettingsInvalid(f"bundles: {chosen[system]} and {name} both belong to {system}")
         chosen[system], bundles[system] = name, bundle
-    for system in systems:
+    for system in rooms:
         if system in bundles or system in refused:
             continue
         if (shipped := _shipped(system)) is None:
             continue
         try:
-            bundles[system] = load_bundle(shipped, systems)
+            bundles[system] = load_bundle(shipped, rooms)
         except BundleRefused as error:
             refused[system] = RefusedBundle(system, Code(error.code), error.reason)
     return Shelf(systems, bundles, refused)
