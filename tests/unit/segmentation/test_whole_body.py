@@ -11,7 +11,6 @@ import torch
 from lymphoma.imaging import Volume, resample_like
 from lymphoma.imaging.working import crop as cut
 from lymphoma.imaging.working import working_grid
-from lymphoma.inference import fallback
 from lymphoma.inference.device import Processor
 from lymphoma.inference.fallback import Attempt
 from lymphoma.inference.sliding import blended
@@ -23,7 +22,7 @@ from lymphoma.segmentation.working_crop import AIR_HU, WorkingCrop
 
 pytestmark = pytest.mark.unit
 
-SHAPE = LampShape(widths=(4, 6, 8), supervised=2, edge_mm=8.0, window=(16, 16, 16))
+SHAPE = LampShape(widths=(2, 3), supervised=1, edge_mm=8.0, window=(8, 8, 8))
 CPU = Processor(torch.device("cpu"))
 
 
@@ -39,11 +38,11 @@ def study() -> tuple[Volume, Volume]:
     rng = np.random.default_rng(3)
     affine = np.diag([5.0, 6.0, 7.0, 1.0])
     affine[:3, 3] = (-40.0, 12.0, 100.0)
-    k, j, i = np.indices((66, 30, 44))
-    body = ((j - 15) / 12.0) ** 2 + ((i - 22) / 19.0) ** 2 < 1
+    k, j, i = np.indices((40, 32, 24))
+    body = ((j - 16) / 8.0) ** 2 + ((i - 12) / 9.5) ** 2 < 1
     suv = np.where(body, 1.0 + rng.random(body.shape), 0.0).astype(np.float32)
     ct = np.where(body, 40.0 + 20.0 * rng.random(body.shape), AIR_HU).astype(np.float32)
-    suv[(k - 30) ** 2 + (j - 15) ** 2 + (i - 20) ** 2 < 20] = 9.0
+    suv[(k - 20) ** 2 + (j - 16) ** 2 + (i - 12) ** 2 < 12] = 9.0
     return Volume(suv, affine), Volume(ct, affine)
 
 
@@ -57,9 +56,9 @@ def labels(study: tuple[Volume, Volume]) -> Volume:
     """Three regions, of which one is a single voxel of the PET that the working grid cannot hold, and 3 is missing."""
     suv, _ = study
     drawn = np.zeros(suv.array.shape, dtype=np.uint16)
-    drawn[20:40, 8:20, 10:30] = 1
-    drawn[50:56, 12:16, 18:24] = 2
-    drawn[28, 10, 12] = 4
+    drawn[10:24, 12:20, 6:18] = 1
+    drawn[30:35, 14:19, 9:15] = 2
+    drawn[19, 11, 12] = 4
     return suv.with_array(drawn)
 
 
@@ -94,7 +93,7 @@ def test_a_label_that_vanishes_is_stood_for_by_the_voxel_at_its_place(
 ) -> None:
     members = members_of(labels, crop.suv)
     (found,) = network.pool(crop, [labels]).regions
-    place = np.rint(crop.suv.index_kji(labels.points_mm([28, 10, 12]))).astype(int)
+    place = np.rint(crop.suv.index_kji(labels.points_mm([19, 11, 12]))).astype(int)
     assert found.voxels[3] == 0
     assert members.voxels[members.rows == 3].tolist() == [place.tolist()]
     assert np.allclose(found.means[3], blended_features(network, crop)[:, *place], atol=1e-4)
@@ -113,7 +112,7 @@ def test_an_edited_contour_runs_only_the_windows_it_touches_and_gives_the_same(
 ) -> None:
     edited = labels.array.copy()
     edited[edited == 1] = 0
-    edited[52:58, 12:17, 17:23] = 1
+    edited[31:36, 15:19, 10:15] = 1
     edited[edited == 4] = 0
     given = labels.with_array(edited)
     whole, part = network.run(crop, [given]), network.pool(crop, [given])
@@ -134,11 +133,11 @@ def test_several_maps_in_one_pass_do_not_disturb_each_other(
 
 def test_many_labels_are_added_up_in_blocks(network: LesionNetwork, crop: WorkingCrop, labels: Volume) -> None:
     drawn = np.zeros(labels.array.shape, dtype=np.uint16)
-    drawn[20:40:2, 10:20:2, 15:29:2] = np.arange(1, 10 * 5 * 7 + 1).reshape(10, 5, 7)
+    drawn[10:30:2, 12:20:2, 7:17:2] = np.arange(1, 201).reshape(10, 4, 5)
     given = labels.with_array(drawn)
     maps, members = blended_features(network, crop), members_of(given, crop.suv)
     (found,) = network.pool(crop, [given]).regions
-    expected = np.zeros((350, 128))
+    expected = np.zeros((200, 128))
     for row, voxel in zip(members.rows, members.voxels, strict=True):
         expected[row] += maps[:, *voxel] / max(members.sizes[row], 1)
     assert np.allclose(found.means, expected, atol=1e-4)
@@ -156,7 +155,7 @@ def test_the_probability_is_the_blended_one_brought_to_the_grid_of_the_pet(
     assert found.shape == study[0].array.shape
     assert found.dtype == np.float32
     # at a point well inside the crop, by hand: linear between the eight working voxels around it
-    point = np.array([33, 15, 21])
+    point = np.array([21, 17, 13])
     at = crop.suv.index_kji(study[0].points_mm(point))
     low = np.floor(at).astype(int)
     share = at - low
@@ -195,7 +194,7 @@ def test_flips_see_each_window_twice_and_know_no_left_and_right(
     network: LesionNetwork, crop: WorkingCrop, study: tuple[Volume, Volume]
 ) -> None:
     flipping = replace(network, flips=True)
-    given = torch.randn(1, 2, 16, 16, 16, generator=torch.Generator().manual_seed(5))
+    given = torch.randn(1, 2, 8, 8, 8, generator=torch.Generator().manual_seed(5))
     with torch.no_grad():
         probability, parts = flipping._seeing(flipping.network)(given)
         mirrored, mirrored_parts = flipping._seeing(flipping.network)(given.flip(4))
@@ -232,6 +231,5 @@ def test_out_of_memory_is_answered_with_smaller_windows_and_said(
     assert run.windows == len(small) > len(usual)
     usual_run = network.run(crop, [labels])
     assert usual_run.notes == ()
-    # smaller windows are normalised over less of the body, so that the features differ, but not wildly
-    assert np.corrcoef(run.regions[0].means[0], usual_run.regions[0].means[0])[0, 1] > 0.9
-    assert fallback.attempts(CPU) != ways
+    smaller = replace(network, shape=replace(SHAPE, window=(4, 4, 4))).run(crop, [labels])
+    assert np.array_equal(run.regions[0].means, smaller.regions[0].means)
