@@ -21,7 +21,7 @@ from scipy import ndimage
 
 from lymphoma.survival.bootstrap import Interval, bootstrap, difference, interval
 
-__all__ = ["LARGE_ML", "AgreementFigures", "LesionAgreement", "agreement", "gap", "summarise"]
+__all__ = ["LARGE_ML", "AgreementFigures", "LesionAgreement", "Spared", "against", "agreement", "gap", "summarise"]
 
 LARGE_ML = 3.0
 """The node's volume rule: what a segmenter may leave out by its own rule is counted apart."""
@@ -135,6 +135,49 @@ def gap(
         known = bool(np.isfinite(pairs).all(axis=1).any())
         found[name] = difference(here[at], there[at], pairs) if known else _UNKNOWN
     return AgreementFigures(**found)
+
+
+@dataclass(frozen=True)
+class Spared:
+    """What a method leaves of a reference's drawing in the same patients, all voxels together.
+
+    Attributes:
+        removed: share of the reference's volume outside of true lesions that is not drawn any more. kept: volume inside
+            true lesions over the reference's; above 1 where the method draws more of them.
+    """
+
+    removed: Interval
+    kept: Interval
+
+
+def against(
+    patients: Sequence[LesionAgreement], reference: Sequence[LesionAgreement], *, resamples: int = 2000, seed: int = 5
+) -> Spared:
+    """Compares a method with a reference, patient by patient."""
+    outside = np.array([[p.found_ml - p.both_ml, r.found_ml - r.both_ml] for p, r in _pairs(patients, reference)])
+    inside = np.array([[p.both_ml, r.both_ml] for p, r in _pairs(patients, reference)])
+
+    def shares(counts: Floats) -> Floats:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            here, there = outside.T @ counts
+            own, whole = inside.T @ counts
+            return np.stack((1.0 - here / there, own / whole), axis=1)
+
+    estimate = shares(np.ones((len(outside), 1)))[0].tolist()
+    draws = bootstrap(len(outside), shares, resamples=resamples, seed=seed)
+    draws[~np.isfinite(draws)] = np.nan
+    removed, kept = (
+        interval(estimate[at], draws[:, at]) if np.isfinite(draws[:, at]).any() else _UNKNOWN for at in (0, 1)
+    )
+    return Spared(removed, kept)
+
+
+def _pairs(
+    patients: Sequence[LesionAgreement], reference: Sequence[LesionAgreement]
+) -> list[tuple[LesionAgreement, LesionAgreement]]:
+    if not patients:
+        raise ValueError("figures need a patient")
+    return list(zip(patients, reference, strict=True))
 
 
 def _drawn(patients: Sequence[LesionAgreement], resamples: int, seed: int) -> tuple[list[float], Floats]:

@@ -1,0 +1,146 @@
+"""The methods that are judged beside each other, each opened from a bundle or from the folder of a training."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from lymphoma.anatomy import Anatomy
+from lymphoma.imaging import Volume
+from lymphoma.lesions import label_lesions
+from lymphoma.lesions.components import Connectivity
+from lymphoma.segmentation.delineation import Delineation
+from lymphoma.segmentation.network import LampNetwork, LampShape, image_of
+from lymphoma.segmentation.plain import plain_network, plain_probability
+from lymphoma.segmentation.segmenter import Segmenter
+from lymphoma.segmentation.task import lesion_probability
+from lymphoma.segmentation.thresholds import threshold_segmenter
+from lymphoma.segmentation.working_crop import crop_to_body
+from lymphoma.training.bundle import load_bundle
+from lymphoma.training.trained import trained_weights
+from lymphoma.training.weights import Tensors
+
+__all__ = ["Method", "NetworkSegmenter", "lamp_method", "plain_method", "threshold_methods"]
+
+SYSTEM = "segmentation"
+CPU = torch.device("cpu")
+UNCONFIRMED = "_unconfirmed"
+"""Ends the name of the map that holds lesions to be confirmed too."""
+
+Probability = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
+
+
+@dataclass(frozen=True, eq=False)
+class Method:
+    """A segmenter under the name it has in a table.
+
+    Attributes:
+        identity: hex digest of all that decides what it draws; results under another one are computed anew.
+        judges: it tells accepted lesions from those to be confirmed.
+    """
+
+    name: str
+    segmenter: Segmenter
+    identity: str
+    judges: bool = False
+
+    @property
+    def needs_organs(self) -> bool:
+        """Whether an organ map has to be found for it first."""
+        return self.segmenter.needs_organs
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of its maps: one, or two where it leaves lesions to be confirmed."""
+        return (self.name, f"{self.name}{UNCONFIRMED}") if self.judges else (self.name,)
+
+    def masks(self, drawn: Delineation) -> tuple[npt.NDArray[np.bool_], ...]:
+        """Its maps in the order of ``names``: the accepted lesions, then those with the ones to be confirmed."""
+        lesions = drawn.lesion_map.array
+        if not self.judges:
+            return (lesions > 0,)
+        accepted = [one.lesion for one in drawn.judged if one.status == "accepted"]
+        return np.isin(lesions, accepted), lesions > 0
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkSegmenter:
+    """A lesion network by itself: all voxels above probability 0.5, with the volume rule; a peer for figures.
+
+    Attributes:
+        probability: of a lesion, from an image of :func:`lymphoma.segmentation.network.image_of`.
+        edge_mm: of the cubes that it sees.
+    """
+
+    name: str
+    description: str
+    probability: Probability
+    edge_mm: float
+    min_volume_ml: float
+    connectivity: Connectivity = 26
+    needs_organs: bool = False
+
+    def segment(self, suv: Volume, ct_hu: Volume, anatomy: Anatomy) -> Delineation:
+        """The lesions; see :class:`lymphoma.segmentation.Segmenter`. Organs are not looked at."""
+        crop = crop_to_body(suv, ct_hu, self.edge_mm)
+        found = crop.on_pet(self.probability(image_of(crop.suv.array, crop.ct_hu.array)))
+        lesions = label_lesions(found > 0.5, suv.voxel_volume_ml, self.min_volume_ml, self.connectivity)
+        return Delineation(suv.with_array(lesions), probability=suv.with_array(found))
+
+
+def threshold_methods(min_volume_ml: float, names: tuple[str, ...] = ("suv4", "percent41")) -> tuple[Method, ...]:
+    """Rules that need no training."""
+    segmenters = [threshold_segmenter(name, min_volume_ml) for name in names]
+    return tuple(Method(one.name, one, _digest(one.description)) for one in segmenters)
+
+
+def lamp_method(folder: Path, min_volume_ml: float) -> Method:
+    """LAMP's lesion network of a bundle, a run or a hand-over.
+
+    Raises:
+        BundleRefused, TrainingFailed: with the code of the fault.
+    """
+    if (folder / "configs" / "metadata.json").is_file():
+        bundle = load_bundle(folder, (SYSTEM,))
+        tensors, digest = bundle.weights(bundle.networks[0]), bundle.digest
+    else:
+        trained = trained_weights(folder)
+        tensors, digest = trained.tensors, trained.digest
+    shape = LampShape()
+    network = _filled(LampNetwork(shape), tensors)
+    probability = partial(lesion_probability, network, window=shape.window, device=CPU)
+    return _network("lamp", probability, digest, min_volume_ml)
+
+
+def plain_method(folder: Path, min_volume_ml: float) -> Method:
+    """The plain U-Net of a run or a hand-over.
+
+    Raises:
+        TrainingFailed: with the code of the fault.
+    """
+    trained, shape = trained_weights(folder), LampShape()
+    network = _filled(plain_network(supervised=shape.supervised), trained.tensors)
+    probability = partial(plain_probability, network, window=shape.window, device=CPU)
+    return _network("plain", probability, trained.digest, min_volume_ml)
+
+
+def _network(name: str, probability: Probability, digest: str, min_volume_ml: float) -> Method:
+    words = f"{name} network {digest[:12]}, probability above 0.5, components of at least {min_volume_ml:g} mL"
+    segmenter = NetworkSegmenter(name, words, probability, LampShape().edge_mm, min_volume_ml)
+    return Method(name, segmenter, _digest(name, digest, f"{min_volume_ml:g}"))
+
+
+def _filled(network: torch.nn.Module, tensors: Tensors) -> torch.nn.Module:
+    network.load_state_dict(tensors)
+    return network.eval()
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
