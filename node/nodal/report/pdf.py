@@ -7,6 +7,7 @@ from reportlab.lib.pagesizes import A4
 from nodal.report.canonical import inputs_digest
 from nodal.report.inputs import ReportInputs, Target
 from nodal.report.marks import VIRTUAL_TITLE, WATERMARK
+from nodal.report.pdf_attention import attention_section
 from nodal.report.pdf_back import not_computed, provenance, series
 from nodal.report.pdf_evidence import evidence_section
 from nodal.report.pdf_first import first_sheet
@@ -47,7 +48,8 @@ def render_pdf(inputs: ReportInputs, target: Target) -> bytes:
     if findings.nomograms or flow.room < _LESIONS_FROM:
         flow.turn()
     lesion_table(flow, inputs)
-    candidates(flow, findings)
+    candidates(flow, inputs)
+    attention_section(flow, inputs)
     flow.ensure(_METHOD_FROM)
     method_section(flow, findings)
     evidence_section(flow, findings)

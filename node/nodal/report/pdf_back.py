@@ -67,6 +67,8 @@ def provenance(flow: Flow, findings: Findings, digest: str) -> None:
     ]
     if used.reference_sop_instance_uid:
         entries.append(("Reference contour", used.reference_sop_instance_uid))
+    if used.words is not None:
+        entries.append(("Readers' words", f"{used.words.count}, SHA-256 {used.words.sha256}"))
     entries.append(("SUV", f"{suv.method}; factor {suv.factor:.6g}" if suv.factor is not None else suv.method))
     if suv.scan_reference_time:
         decay = f", decay over {suv.decay_s:.0f} s" if suv.decay_s is not None else ""

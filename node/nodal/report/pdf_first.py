@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from nodal.findings import Findings, Totals
 from nodal.report.inputs import ReportInputs
+from nodal.report.lesion_words import TO_CONFIRM, unconfirmed
 from nodal.report.marks import PARTIAL_TITLE, VIRTUAL_TITLE, marks
 from nodal.report.pdf_asks import asks_section
 from nodal.report.pdf_flow import BOTTOM, LABEL, LEFT, RIGHT, TOP, WIDTH, Flow
 from nodal.report.pdf_indices import indices_section
 from nodal.report.pdf_method import liver_words
-from nodal.report.pdf_mip import MipStyle, arrange, draw_legend, draw_projections, projections
+from nodal.report.pdf_mip import MipStyle, Paint, arrange, draw_legend, draw_projections, projections
 from nodal.report.pdf_sheet import ACCENT, CAUTION, CAUTION_TINT, INK, MUTED, PAPER, Document
 from nodal.report.pdf_systems import systems_section
 from nodal.report.pdf_words import Patient, amount, rule, sentence, yes_no
@@ -126,9 +127,10 @@ def _body(flow: Flow, inputs: ReportInputs, height: float) -> None:
     style = MipStyle()
     placed = arrange(pictures, _PICTURES_WIDTH + style.gutter, height, style)
     left = LEFT + max(0.0, (_PICTURES_WIDTH - placed.width) / 2) - 0.55 * style.gutter
-    draw_projections(sheet, pictures, left, flow.y - 2, placed, style)
+    doubtful = frozenset(lesion.number for lesion in unconfirmed(inputs.findings))
+    draw_projections(sheet, pictures, left, flow.y - 2, placed, style, Paint(dashed=doubtful))
     pictures_end = flow.y + placed.height
-    draw_legend(sheet, LEFT, pictures_end + 10, 6.6)
+    draw_legend(sheet, LEFT, pictures_end + 10, 6.6, doubtful=bool(doubtful))
     x = LEFT + _PICTURES_WIDTH + _COLUMN_GAP
     bottom = _totals(sheet, inputs.findings, x, flow.y)
     bottom = _quality(sheet, inputs.findings, x, bottom + 8, max(pictures_end, flow.y + height) + 8)
@@ -139,6 +141,7 @@ def _totals(sheet: Document, findings: Findings, x: float, y: float) -> float:
     totals = findings.totals
     if not totals.lesion_count:
         return _no_lesion(sheet, findings, x, y)
+    waiting = len(unconfirmed(findings))
     number = amount(totals.tmtv_ml)
     label = _volume_name(totals)
     sheet.text(x, y + 7, label, LABEL + 0.4, colour=MUTED)
@@ -150,13 +153,13 @@ def _totals(sheet: Document, findings: Findings, x: float, y: float) -> float:
         y = sheet.paragraph(
             x,
             y + 7,
-            f"{amount(low)} mL accepted, {amount(high)} mL with lesions to be confirmed",
+            f"{amount(low)} mL accepted, {amount(high)} mL with lesions {TO_CONFIRM}",
             7.2,
             RIGHT - x,
             colour=MUTED,
         )
     rows = (
-        ("Lesions", str(totals.lesion_count)),
+        ("Lesions", f"{totals.lesion_count}, and {waiting} {TO_CONFIRM}" if waiting else str(totals.lesion_count)),
         ("TLG", amount(totals.tlg_g, "g")),
         ("SUVmax", amount(totals.suv_max, "g/mL")),
         ("SUVpeak", amount(totals.suv_peak, "g/mL")),
@@ -170,11 +173,22 @@ def _totals(sheet: Document, findings: Findings, x: float, y: float) -> float:
 
 
 def _no_lesion(sheet: Document, findings: Findings, x: float, y: float) -> float:
-    """Said as large as a volume would be, with the rule that nothing met."""
-    sheet.text(x, y + 13, "No FDG-avid lesion", 14.0, bold=True)
-    why = f"Nothing in this scan met the rule: {rule(findings.segmentation)}."
+    """Said as large as a volume would be, with the rule that nothing met, or what is still to be confirmed."""
+    waiting, rejected = len(unconfirmed(findings)), len(findings.rejected_candidates)
+    sheet.text(x, y + 13, "No accepted lesion" if waiting else "No FDG-avid lesion", 14.0, bold=True)
+    if waiting or rejected:
+        rows = (
+            f"{waiting} {TO_CONFIRM}, together {amount(findings.totals.tmtv_range_ml[1])} mL" if waiting else "",
+            f"{rejected} avid region{'s' if rejected > 1 else ''} not taken for lesions, listed below"
+            if rejected
+            else "",
+        )
+        why = f"{'; '.join(row for row in rows if row)}. Rule: {rule(findings.segmentation)}."
+    else:
+        why = f"Nothing in this scan met the rule: {rule(findings.segmentation)}."
     y = sheet.paragraph(x, y + 26, why, 7.6, RIGHT - x, colour=MUTED) - 4
-    return _rows(sheet, ((_volume_name(findings.totals), "0 mL"), ("Lesions", "0")), x, y)
+    counted = f"0, and {waiting} {TO_CONFIRM}" if waiting else "0"
+    return _rows(sheet, ((_volume_name(findings.totals), "0 mL"), ("Lesions", counted)), x, y)
 
 
 def _volume_name(totals: Totals) -> str:

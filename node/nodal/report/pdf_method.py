@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from nodal.findings import Findings
+from nodal.report.lesion_words import RANGE_WORDS, features_words, judged_by_words
 from nodal.report.pdf_flow import LABEL, LEFT, RIGHT, WIDTH, Flow
 from nodal.report.pdf_sheet import CAUTION, MUTED
-from nodal.report.pdf_words import UNKNOWN, amount, rule, sentence, yes_no
+from nodal.report.pdf_words import UNKNOWN, amount, instant, rule, sentence, yes_no
 
 __all__ = ["LIVER_SUV_RANGE", "liver_words", "method_section", "quality_section"]
 
@@ -28,6 +29,17 @@ def method_section(flow: Flow, findings: Findings) -> None:
     """How lesions were found and SUV computed."""
     flow.heading("Method")
     flow.entry("Lesions", sentence(rule(findings.segmentation)))
+    if judged := judged_by_words(findings):
+        flow.entry("Judged", sentence(judged))
+    if (made := findings.segmentation).in_range is not None:
+        failed = f": {features_words(made.in_range_features)}" if made.in_range_features else ""
+        flow.entry("Range check", sentence(f"{RANGE_WORDS[made.in_range]}{failed}"))
+    if made.words is not None:
+        flow.entry(
+            "Readers", f"{made.words.count} of the candidates as readers decided, last {instant(made.words.instant)}."
+        )
+    for note in made.notes:
+        flow.entry("Note", sentence(note))
     flow.entry("SUV", f"Body weight, {findings.suv.method}.")
     if findings.lesions:
         flow.entry("SUVpeak", "Highest mean in a 1 mL sphere centred in the lesion.")

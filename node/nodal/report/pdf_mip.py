@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
 import numpy as np
+import numpy.typing as npt
 
 from nodal.report.colours import lesion_colour
 from nodal.report.inputs import ReportInputs
+from nodal.report.lesion_words import TO_CONFIRM
 from nodal.report.mip import SUV_WINDOW, Outline, Projection, coronal_mip, sagittal_mip
 from nodal.report.pdf_sheet import HAIR, INK, MUTED, PAPER, Colour, Document
 
-__all__ = ["Arrangement", "MipStyle", "arrange", "draw_legend", "draw_projections", "lesion_ink", "projections"]
+__all__ = [
+    "Arrangement",
+    "MipStyle",
+    "Paint",
+    "arrange",
+    "draw_legend",
+    "draw_projections",
+    "lesion_ink",
+    "projections",
+]
 
 
 @dataclass(frozen=True)
@@ -33,6 +44,23 @@ class MipStyle:
     most_per_mm: float = 1.1
 
 
+@dataclass(frozen=True)
+class Paint:
+    """How lesions are told apart, by their numbers.
+
+    Attributes:
+        dashed: outlined with dashes. fills: colour within; then every outline is black.
+        order: those with more are drawn later, so that they are not hidden.
+        grey: how strong the projection is, 0..1.
+    """
+
+    dashed: frozenset[int] = frozenset()
+    fills: Mapping[int, Colour] = field(default_factory=dict)
+    order: Mapping[int, float] = field(default_factory=dict)
+    grey: float = 1.0
+
+
+_DASH = (1.6, 1.2)
 _LEAST_LABEL = 3.2
 # Inputs are immutable by contract; their pictures are kept while they live.
 _PROJECTIONS: WeakKeyDictionary[ReportInputs, tuple[Projection, Projection]] = WeakKeyDictionary()
@@ -99,15 +127,20 @@ def draw_projections(
     y: float,
     placed: Arrangement,
     style: MipStyle,
+    paint: Paint = Paint(),
 ) -> None:
     """Draws the pictures as arranged, the top left corner of the arrangement at (x, y)."""
     for picture, (right, down) in zip(pictures, placed.corners, strict=True):
-        _draw_one(sheet, picture, x + right, y + down, placed.scale, style)
+        _draw_one(sheet, picture, (x + right, y + down), placed.scale, style, paint)
 
 
-def _draw_one(sheet: Document, picture: Projection, x: float, y: float, scale: float, style: MipStyle) -> None:
+def _draw_one(
+    sheet: Document, picture: Projection, corner: tuple[float, float], scale: float, style: MipStyle, paint: Paint
+) -> None:
+    x, y = corner
     width, height = picture.width_mm * scale, picture.height_mm * scale
-    sheet.picture(picture.grey, x, y, width, height)
+    grey = picture.grey if paint.grey == 1.0 else _paler(picture.grey, paint.grey)
+    sheet.picture(grey, x, y, width, height)
     sheet.box(x, y, width, height, stroke=HAIR, line=0.4)
     rings = [
         (outline.number, [(x + right * scale, y + down * scale) for right, down in ring.tolist()])
@@ -117,10 +150,16 @@ def _draw_one(sheet: Document, picture: Projection, x: float, y: float, scale: f
     # All the white halos first: no outline is cut by its neighbour's halo.
     for _, points in rings:
         sheet.polygon(points, stroke=PAPER, width=2.4 * style.line)
-    for number, points in rings:
-        sheet.polygon(points, stroke=lesion_ink(number), width=style.line)
+    for number, points in sorted(rings, key=lambda ring: paint.order.get(ring[0], 0.0)):
+        dash = _DASH if number in paint.dashed else None
+        ink = INK if paint.fills else lesion_ink(number)
+        sheet.polygon(points, stroke=ink, width=style.line, fill=paint.fills.get(number), dash=dash)
     _numbers(sheet, picture, x, y, scale, style)
     _sides(sheet, picture, x, y, width, style)
+
+
+def _paler(grey: npt.NDArray[np.uint8], strength: float) -> npt.NDArray[np.uint8]:
+    return np.asarray(255 - np.round(strength * (255.0 - grey)), dtype=np.uint8)
 
 
 def _numbers(sheet: Document, picture: Projection, x: float, y: float, scale: float, style: MipStyle) -> None:
@@ -184,12 +223,17 @@ def _sides(sheet: Document, picture: Projection, x: float, y: float, width: floa
     sheet.text(x + width / 2, baseline, picture.plane, size, colour=MUTED, align="centre")
 
 
-def draw_legend(sheet: Document, x: float, y: float, size: float) -> None:
-    """What grey means: a bar with its ends, and the projection's name; baseline at y."""
+def draw_legend(sheet: Document, x: float, y: float, size: float, *, doubtful: bool = False) -> None:
+    """What grey means: a bar with its ends, and the projection's name; baseline at y.
+
+    Args:
+        doubtful: some outlines are dashed, which is said.
+    """
     low, high = SUV_WINDOW
     ramp = np.tile(np.linspace(255, 0, 64, dtype=np.uint8), (2, 1))
     at = x + sheet.text(x, y, f"SUV {low:.0f} ", size, colour=MUTED)
     sheet.picture(ramp, at, y - 0.72 * size, 8 * size, 0.72 * size)
     sheet.box(at, y - 0.72 * size, 8 * size, 0.72 * size, stroke=HAIR, line=0.4)
-    note = f" {high:.0f} and above · maximum intensity projections"
+    dashed = f" · dashed: {TO_CONFIRM}" if doubtful else ""
+    note = f" {high:.0f} and above · maximum intensity projections{dashed}"
     sheet.text(at + 8 * size, y, note, size, colour=MUTED)

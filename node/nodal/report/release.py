@@ -32,10 +32,10 @@ def release(findings: Findings, accepts: Accepts) -> Findings:
     """The findings that a destination may see.
 
     Measures, published indices and suggestions always leave. A system above ``accepts`` goes with all that rests on
-    it: its nomograms, its attention, its bundle, and the sentences on disagreement that name it; ``not_computed`` says
-    "not sent to this destination" for it. A system that was not computed has nothing to hold back and stays listed by
-    its own reason. Of a system whose survival is withheld, neither group nor survival nor a mark on a nomogram leaves,
-    to any destination.
+    it: its nomograms, its attention and the organs it names, its bundle, and the sentences on disagreement that name
+    it; ``not_computed`` says "not sent to this destination" for it. A system that was not computed has nothing to hold
+    back and stays listed by its own reason. Of a system whose survival is withheld, neither group nor survival nor a
+    mark on a nomogram leaves, to any destination.
     """
     above = {name for name, system in findings.systems.items() if not _allowed(system, accepts)}
     kept = _without(findings, above) if above else findings
@@ -61,7 +61,11 @@ def _without(findings: Findings, above: Set[str]) -> Findings:
         systems=systems,
         nomograms={name: by_endpoint for name, by_endpoint in nomograms.items() if by_endpoint},
         lesions=tuple(
-            replace(lesion, attention={name: a for name, a in lesion.attention.items() if name in systems})
+            replace(
+                lesion,
+                attention={name: a for name, a in lesion.attention.items() if name in systems},
+                context={name: organs for name, organs in lesion.context.items() if name in systems},
+            )
             for lesion in findings.lesions
         ),
         disagreements=tuple(text for text in findings.disagreements if _tells_only(text, systems.keys(), above)),

@@ -15,6 +15,7 @@ from nodal.report import codes, identity
 from nodal.report.canonical import inputs_digest
 from nodal.report.colours import lesion_colour
 from nodal.report.inputs import ReportInputs, ResultObject, Target
+from nodal.report.lesion_words import TO_CONFIRM, judged_by_words, probability_words, status_words
 from nodal.report.marks import marks
 from nodal.report.provenance import contour_qualifier, delineation, finding_code, fitting, lesion_name, series_title
 from nodal.report.slices import slice_sources
@@ -24,6 +25,7 @@ __all__ = ["SERIES_NUMBER", "build_seg", "segment_label"]
 
 SERIES_NUMBER = 9101
 _LO = 64
+_DOUBT = f", {TO_CONFIRM}"
 
 # Of the source, highdicom gets what it needs for geometry and references, nothing more.
 _NEEDED = (
@@ -67,7 +69,9 @@ def segment_label(lesion: Lesion) -> str:
     volume = f"{lesion.volume_ml:.0f}" if lesion.volume_ml >= 10 else f"{lesion.volume_ml:.1f}"
     site = lesion.station or lesion.organ
     label = f"L{lesion.number:02d} {volume} mL" + (f" {site}" if site else "")
-    return (label if lesion.status == "accepted" else f"{label[: _LO - 13]} (to confirm)")[:_LO]
+    if lesion.status == "accepted":
+        return label[:_LO]
+    return f"{label[: _LO - len(_DOUBT)]}{_DOUBT}"
 
 
 def _sources(inputs: ReportInputs) -> list[Dataset]:
@@ -106,8 +110,10 @@ def _description(findings: Findings, lesion: Lesion, algorithm: AlgorithmIdentif
         anatomic_regions=[site] if site else None,
         display_color=CIELabColor.from_rgb(*lesion_colour(lesion.number)),
     )
-    limits = (qualifier,) if (qualifier := contour_qualifier(findings)) else ()
-    sentences = ("FDG-avid lesion", *limits, findings.segmentation.description, *marks(findings))
+    judged = () if lesion.p_lesion is None else (status_words(lesion), probability_words(lesion.p_lesion))
+    by = (words,) if (words := judged_by_words(findings)) else ()
+    avid = ", ".join(("FDG-avid lesion", *judged))
+    sentences = (avid, *by, findings.segmentation.description, *marks(findings))
     described.SegmentDescription = fitting(sentences, 1024)
     return described
 

@@ -12,7 +12,6 @@ from highdicom.sr import (
     MeasurementReport,
     ObservationContext,
     ObserverContext,
-    TextContentItem,
 )
 from pydicom import Dataset
 from pydicom.sr.coding import Code
@@ -22,9 +21,12 @@ from nodal.findings import Findings
 from nodal.report import codes, identity, risk_codes
 from nodal.report.clinical_words import conflict_words, suggestion_words, unusable_words
 from nodal.report.inputs import ReportInputs, ResultObject, Target
+from nodal.report.lesion_words import RANGE_WORDS, features_words
 from nodal.report.marks import PARTIAL_TITLE, VIRTUAL_TITLE
 from nodal.report.provenance import contour_qualifier, given_contour, series_title
+from nodal.report.sr_candidates import candidate_statements
 from nodal.report.sr_groups import lesion_groups, patient_groups
+from nodal.report.sr_items import statement
 from nodal.report.system_words import SHOWN_SIMULATED, SIMULATION_TRAINED, shows_simulated, system_title
 from nodal.report.uids import series_uid, stable_uid
 
@@ -73,7 +75,7 @@ def _physiological_uptake(findings: Findings) -> str:
     made = findings.segmentation
     if given_contour(findings):
         return "Lesions from a given contour"
-    if made.anatomy_engine == "none":
+    if made.anatomy_engine == "none" or made.in_range == "outside":
         return "Physiological uptake not removed"
     return f"Physiological uptake judged by the organ map of {made.anatomy_engine}"
 
@@ -89,13 +91,15 @@ def _statements(findings: Findings) -> Iterable[tuple[Code, str]]:
         yield codes.SIMULATION, VIRTUAL_TITLE
     for flag in findings.quality.flags:
         yield codes.QUALITY_FLAG, f"{flag.code}: {flag.message}"
+    if (made := findings.segmentation).in_range is not None:
+        failed = f": {features_words(made.in_range_features)}" if made.in_range_features else ""
+        yield codes.RANGE, f"{RANGE_WORDS[made.in_range]}{failed}"
+    for note in made.notes:
+        yield codes.SEGMENTATION_METHOD, note
     if qualifier := contour_qualifier(findings):
         yield risk_codes.LIMITS, f"Lesion contours: {qualifier}"
     yield from _limits_of_risks(findings)
     yield from _clinical(findings)
-    for candidate in findings.rejected_candidates:
-        organ = f" in {candidate.organ}" if candidate.organ else ""
-        yield codes.REJECTED_CANDIDATE, f"{candidate.volume_ml:.1f} mL, SUVmax {candidate.suv_max:.1f}{organ}"
     for missing in findings.not_computed:
         name = codes.NOT_SENT if missing.code == "NOT_SENT" else codes.NOT_COMPUTED
         yield name, f"{missing.item}: {missing.code}, {missing.reason}"
@@ -125,10 +129,8 @@ def _clinical(findings: Findings) -> Iterable[tuple[Code, str]]:
 def _qualitative(findings: Findings) -> ContainerContentItem:
     """TID 1500's Qualitative Evaluations: the sentences, each under its concept."""
     container = ContainerContentItem(name=codes.QUALITATIVE_EVALUATIONS, relationship_type="CONTAINS")
-    items = [
-        TextContentItem(name=name, value=text, relationship_type="CONTAINS") for name, text in _statements(findings)
-    ]
-    container.ContentSequence = ContentSequence(items)
+    items = [statement(name, text) for name, text in _statements(findings)]
+    container.ContentSequence = ContentSequence([*items, *candidate_statements(findings)])
     return container
 
 

@@ -35,9 +35,11 @@ from nodal.findings import Findings, Lesion
 from nodal.report import codes
 from nodal.report.index_words import points_words
 from nodal.report.inputs import ReportInputs, ResultObject
+from nodal.report.lesion_words import TO_CONFIRM, probability_words
 from nodal.report.marks import marks
 from nodal.report.provenance import delineation, finding_code, lesion_name
 from nodal.report.slices import SliceSource, slice_sources
+from nodal.report.sr_candidates import judgement_limits
 from nodal.report.sr_indices import index_groups
 from nodal.report.sr_items import without_uid
 from nodal.report.sr_measures import lesion_measurements, patient_measurements, quality_measurements
@@ -118,7 +120,8 @@ def _comment(text: str) -> TextContentItem:
 
 def _lesion_label(lesion: Lesion) -> str:
     site = lesion.station or lesion.organ
-    doubt = "" if lesion.status == "accepted" else ", to be confirmed"
+    doubt = "" if lesion.status == "accepted" else f", {TO_CONFIRM}"
+    doubt += f", {words}" if (words := probability_words(lesion.p_lesion)) else ""
     return (
         f"{lesion_name(lesion)}: SUVmax {lesion.suv_max:.1f}, MTV {lesion.volume_ml:.1f} mL, "
         f"TLG {lesion.tlg_g:.1f} g, SUVpeak {lesion.suv_peak:.1f}, diameter {lesion.longest_diameter_mm:.0f} mm"
@@ -128,7 +131,10 @@ def _lesion_label(lesion: Lesion) -> str:
 
 def _status(lesion: Lesion) -> list[QualitativeEvaluation]:
     value = codes.STATUS_ACCEPTED if lesion.status == "accepted" else codes.STATUS_TO_CONFIRM
-    return [QualitativeEvaluation(codes.LESION_STATUS, value)]
+    said = [QualitativeEvaluation(codes.LESION_STATUS, value)]
+    if lesion.decided_by == "person":
+        said.append(QualitativeEvaluation(codes.DECIDED_BY, codes.DECIDED_BY_PERSON))
+    return said
 
 
 def _sites(lesion: Lesion) -> list[FindingSite] | None:
@@ -145,7 +151,7 @@ def lesion_groups(inputs: ReportInputs, seg: ResultObject | None) -> list[Conten
     """
     findings = inputs.findings
     places, sources = _places(inputs), slice_sources(inputs)
-    algorithm = _algorithm(findings, full=False)
+    algorithm, limits = _algorithm(findings, full=False), judgement_limits(findings)
     groups: list[ContentSequence] = []
     for lesion in sorted(findings.lesions, key=lambda each: each.number):
         tracking = TrackingIdentifier(uid=lesion.tracking_uid, identifier=lesion_name(lesion))
@@ -153,7 +159,7 @@ def lesion_groups(inputs: ReportInputs, seg: ResultObject | None) -> list[Conten
         measured = {
             "finding_sites": _sites(lesion),
             "algorithm_id": algorithm,
-            "measurements": [*lesion_measurements(lesion), *attention_numbers(lesion, findings)],
+            "measurements": [*lesion_measurements(lesion, limits), *attention_numbers(lesion, findings)],
             "qualitative_evaluations": _status(lesion),
         }
         if seg is None:
@@ -184,8 +190,9 @@ def _patient_name(findings: Findings) -> str:
 
 def _patient_label(findings: Findings) -> str:
     totals = findings.totals
-    if not findings.lesions:
-        return f"{_patient_name(findings)}: no FDG-avid lesion ({findings.segmentation.description})"
+    if not totals.lesion_count:
+        parts = ["no FDG-avid lesion" if not findings.lesions else "no accepted lesion", *marks(findings)]
+        return f"{_patient_name(findings)}: {', '.join(parts)} ({findings.segmentation.description})"
     parts = [
         f"{'TMTV' if totals.field_of_view == 'whole' else 'MTV'} {totals.tmtv_ml:.1f} mL",
         f"TLG {totals.tlg_g:.1f} g",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from highdicom.sr import FindingSite, Measurement
+from collections.abc import Sequence
+
+from highdicom.sr import ContentItem, FindingSite, Measurement
 from pydicom.sr.coding import Code
 
 from nodal.findings import Findings, Lesion
 from nodal.report import codes
-from nodal.report.sr_items import concept
+from nodal.report.sr_items import concept, number
 
 __all__ = ["lesion_measurements", "patient_measurements", "quality_measurements"]
 
@@ -30,8 +32,12 @@ def _number(
     ]
 
 
-def lesion_measurements(lesion: Lesion) -> list[Measurement]:
-    """SUVmax first, as viewers show the first number; then peak, mean, volume, TLG and longest diameter."""
+def lesion_measurements(lesion: Lesion, limits: Sequence[ContentItem] = ()) -> list[Measurement]:
+    """SUVmax first, as viewers show the first number; then peak, mean, volume, TLG, diameter, probability of a lesion.
+
+    Args:
+        limits: modifiers of the probability, where a simulation-trained network gave it.
+    """
     return [
         *_number(codes.SUV_BW, lesion.suv_max, codes.UNIT_SUV, codes.MAXIMUM),
         *_number(codes.SUV_BW, lesion.suv_peak, codes.UNIT_SUV, codes.PEAK),
@@ -39,7 +45,7 @@ def lesion_measurements(lesion: Lesion) -> list[Measurement]:
         *_number(codes.METABOLIC_VOLUME, lesion.volume_ml, codes.UNIT_ML),
         *_number(codes.TOTAL_LESION_GLYCOLYSIS, lesion.tlg_g, codes.UNIT_G),
         *_number(codes.DIAMETER, lesion.longest_diameter_mm, codes.UNIT_MM, codes.MAXIMUM),
-        *_number(codes.P_LESION, lesion.p_lesion, codes.UNIT_ONE),
+        *([] if lesion.p_lesion is None else [number(codes.P_LESION, lesion.p_lesion, codes.UNIT_ONE, limits)]),
     ]
 
 

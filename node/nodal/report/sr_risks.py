@@ -18,6 +18,7 @@ from nodal.report import codes
 from nodal.report import risk_codes as risks
 from nodal.report.clinical_words import factors
 from nodal.report.index_words import endpoint_at, listing
+from nodal.report.lesion_words import organs_words
 from nodal.report.provenance import bundle_parameters, is_regression
 from nodal.report.sr_indices import percent_value
 from nodal.report.sr_items import group, modifier, number, property_number, remark, statement
@@ -257,17 +258,22 @@ def _total(drawn: NomogramFinding, voice: _Voice) -> list[Measurement]:
 
 
 def attention_numbers(lesion: Lesion, findings: Findings) -> list[Measurement]:
-    """How much each system looked at a lesion."""
+    """How much each system looked at a lesion, and the organs that it compared it with."""
     return [
         number(
             _voice(system_title(name), findings.systems[name], findings).code("ATT", "attention"),
             weight,
             codes.UNIT_ONE,
-            [modifier(risks.SYSTEM, system_title(name)), *_limits(findings, name)],
+            [modifier(risks.SYSTEM, system_title(name)), *_limits(findings, name), *_organs(lesion, name)],
         )
         for name, weight in lesion.attention.items()
         if name in findings.systems
     ]
+
+
+def _organs(lesion: Lesion, system: str) -> list[ContentItem]:
+    organs = lesion.context.get(system)
+    return [remark(codes.CONTEXT_ORGANS, organs_words(organs))] if organs else []
 
 
 def _limits(findings: Findings, name: str) -> tuple[ContentItem, ...]:

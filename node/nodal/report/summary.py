@@ -9,8 +9,9 @@ from nodal.findings import Findings
 from nodal.report.capture import add_pixels, source_images
 from nodal.report.identity import finish, start_object
 from nodal.report.inputs import ReportInputs, ResultObject, Target
+from nodal.report.lesion_words import unconfirmed
 from nodal.report.marks import PARTIAL_TITLE, VIRTUAL_TITLE, marks
-from nodal.report.pdf_mip import MipStyle, arrange, draw_legend, draw_projections, projections
+from nodal.report.pdf_mip import MipStyle, Paint, arrange, draw_legend, draw_projections, projections
 from nodal.report.pdf_sheet import CAUTION, INK, MUTED, PAPER, Document
 from nodal.report.pdf_words import amount, rule
 from nodal.report.provenance import series_title
@@ -52,8 +53,10 @@ def summary_pdf(inputs: ReportInputs) -> bytes:
     style = MipStyle(label=8.4, gutter=24.0, gap=14.0, line=1.0, most_per_mm=2.2)
     width, bottom = _SIZE - 2 * _MARGIN, _SIZE - 34
     placed = arrange(pictures, width, bottom - y, style)
-    draw_projections(sheet, pictures, _MARGIN + (width - placed.width) / 2, y, placed, style)
-    draw_legend(sheet, _MARGIN, _SIZE - 12, 7.4)
+    doubtful = frozenset(lesion.number for lesion in unconfirmed(inputs.findings))
+    left = _MARGIN + (width - placed.width) / 2
+    draw_projections(sheet, pictures, left, y, placed, style, Paint(dashed=doubtful))
+    draw_legend(sheet, _MARGIN, _SIZE - 12, 7.4, doubtful=bool(doubtful))
     version = f"Nodal {inputs.findings.provenance.node_version} · automatic, UNVERIFIED"
     sheet.text(_SIZE - _MARGIN, _SIZE - 12, version, 7.4, colour=MUTED, align="right")
     return sheet.save()
@@ -79,8 +82,10 @@ def _head(sheet: Document, findings: Findings) -> float:
         sheet.text(_MARGIN, y + 6, PARTIAL_TITLE, 11.5, bold=True, colour=CAUTION)
         y += 17
     volume = "TMTV" if totals.field_of_view == "whole" else "Volume"
+    low, high = totals.tmtv_range_ml
     parts = [
         f"{volume} {amount(totals.tmtv_ml, 'mL')}",
+        *([f"(to {amount(high)} with unconfirmed)"] if high - low > 0.05 else []),
         f"TLG {amount(totals.tlg_g, 'g')}",
         f"SUVmax {amount(totals.suv_max)}",
         f"SUVpeak {amount(totals.suv_peak)}",
@@ -88,7 +93,8 @@ def _head(sheet: Document, findings: Findings) -> float:
     ]
     if totals.dmax_mm is not None and totals.lesion_count > 1:
         parts.append(f"Dmax {amount(totals.dmax_mm, 'mm', digits=0)}")
-    line = "   ".join(parts) if totals.lesion_count else "No FDG-avid lesion"
+    none = "No accepted lesion" if findings.lesions else "No FDG-avid lesion"
+    line = "   ".join(parts) if totals.lesion_count else none
     size = min(13.0, 13.0 * width / sheet.type.width(line, 13.0, True))
     sheet.text(_MARGIN, y + 7, line, size, bold=True)
     y = sheet.paragraph(

@@ -14,6 +14,7 @@ from nodal.settings import Profile
 
 from tests.unit.report.judged import conflicts, judged, unusable
 from tests.unit.report.paper import Letter, letters
+from tests.unit.report.reviewed import out_of_range, reviewed
 from tests.unit.report.sample import sample_inputs, with_findings
 
 TARGET = Target(Profile(), "simulation_trained")
@@ -65,6 +66,11 @@ CASES: dict[str, Callable[[], ReportInputs]] = {
     "many conflicts": many_conflicts,
     "weak covariate": weak_covariate,
     "no prognosis": lambda: made(8),
+    "reviewed": lambda: reviewed(judged(made(8))),
+    "reviewed, sixty lesions": lambda: reviewed(judged(made(60)), unconfirmed=9, rejected=40),
+    "reviewed, none accepted": lambda: reviewed(judged(made(2)), unconfirmed=2),
+    "reviewed, long name": lambda: reviewed(long_name(), unconfirmed=20, rejected=12),
+    "out of range": lambda: out_of_range(made(8)),
 }
 
 

@@ -76,7 +76,7 @@ def test_it_says_what_a_radiologist_asks(eight: ReportInputs, tmp_path: Path) ->
         f"SUVpeak {totals.suv_peak:.1f} g/mL", "Lesions 8", "612 mm", "0.35 m⁻¹", "Bulky, at least 100 mm no",
         "60 min", "3.9 MBq/kg", "EANM 1.3–3.0", "1.8 mm", "SUV ≥ 4.0", "26-connected", "BQML",
         "Physiological uptake not removed", "Baseline scan assumed", "UNVERIFIED", "Page 1 of 2", "Page 2 of 2",
-        "brain 412 18.2 2", "(NO_CLINICAL_RECORD)", "Not an image series.", "Nodal 0.1.0",
+        "brain 412 18.2 – 2 %", "(NO_CLINICAL_RECORD)", "Not an image series.", "Nodal 0.1.0",
         eight.findings.lesion_map_sha256, eight.findings.study_instance_uid,
     ):  # fmt: skip
         assert expected in text, expected
@@ -178,7 +178,8 @@ def test_virtual_patient_is_said_on_top(tmp_path: Path) -> None:
 
 
 def test_no_lesion_is_said_and_no_table_is_drawn(tmp_path: Path) -> None:
-    text = words_of(render_pdf(made(0), OWN), tmp_path)
+    assert "1 avid region not taken for lesions, listed below." in words_of(render_pdf(made(0), OWN), tmp_path)
+    text = words_of(render_pdf(with_findings(made(0), rejected_candidates=()), OWN), tmp_path)
     assert "No FDG-avid lesion" in text
     assert "Nothing in this scan met the rule: SUV ≥ 4.0, components of at least 3 mL" in text
     assert "TMTV 0 mL" in text

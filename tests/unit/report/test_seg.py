@@ -122,7 +122,7 @@ def test_labels_are_short_and_say_when_a_person_must_look() -> None:
     assert segment_label(replace(lesion, volume_ml=3.14159, organ="spleen")) == "L07 3.1 mL spleen"
     doubtful = segment_label(replace(lesion, station="s" * 100, status="to_confirm"))
     assert len(doubtful) <= 64
-    assert doubtful.endswith("(to confirm)")
+    assert doubtful.endswith("s, to be confirmed")
 
 
 def test_titles_carry_what_limits_the_meaning() -> None:

@@ -265,7 +265,7 @@ def test_what_limits_the_numbers_is_said() -> None:
     assert said["SUVMETHOD"][0].startswith("BQML")
     assert "26-connected" in said["SEGMETHOD"][0]
     assert said["QUALITYFLAG"] == ["NO_ANATOMY: Physiological uptake is not removed: no organ map was computed."]
-    assert said["REJECTED"] == ["412.5 mL, SUVmax 18.2 in brain"]
+    assert said["REJECTED"] == ["412.5 mL, SUVmax 18.2 in brain, probability of a lesion 2 %"]
     assert [text.split(":")[0] for text in said["NOTCOMPUTED"]] == ["liver_suv_mean", "ipi"]
     found = numbers(groups(dataset)[0])
     assert ("DMAX", None) not in found
