@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,12 +12,16 @@ from monai.networks.nets import DynUNet
 
 from lymphoma.anatomy.classes import ClassTable
 from lymphoma.anatomy.organs import Anatomy
+from lymphoma.anatomy.plausible import largest_parts
 from lymphoma.imaging.resample import resample_like
 from lymphoma.imaging.volume import Volume
 from lymphoma.imaging.working import Box, body_box, crop, working_grid
-from lymphoma.training.images import infer_whole
+from lymphoma.inference.device import Processor
+from lymphoma.inference.fallback import Attempt, attempts, with_fallback
+from lymphoma.inference.sliding import blended
+from lymphoma.inference.windows import fit_windows
 
-__all__ = ["AnatomyShape", "NetworkAnatomy", "build_network", "image_of"]
+__all__ = ["AnatomyShape", "NetworkAnatomy", "build_network", "image_of", "most_likely_on"]
 
 AIR_HU = -1000.0
 SOFT_HU = 40.0
@@ -73,44 +78,73 @@ class NetworkAnatomy:
     """The network as an engine (:class:`lymphoma.anatomy.organs.AnatomyEngine`).
 
     Attributes:
-        network: in evaluation mode, on ``device``. overlap: share of a window that its neighbour sees too.
+        network: in evaluation mode, on the processor's device.
     """
 
     network: torch.nn.Module
     classes: ClassTable
     shape: AnatomyShape
-    device: torch.device
-    overlap: float = 0.25
+    processor: Processor
     name: str = "network"
 
     def find(self, suv: Volume, ct_hu: Volume) -> Anatomy:
-        """The organs on the grid of ``suv``; ``ct_hu`` is on the same grid, air where there is no CT."""
+        """The organs on the grid of ``suv``; ``ct_hu`` is on the same grid, air where there is no CT.
+
+        When a GPU's memory runs out, smaller windows and then the CPU are tried, with a note.
+        """
         grid = working_grid(suv, self.shape.edge_mm)
         coarse_suv = resample_like(suv, grid, fill=0.0, interpolation="linear")
         coarse_ct = resample_like(ct_hu, grid, fill=AIR_HU, interpolation="linear")
         box = body_box(coarse_suv, coarse_ct)
-        logits = self.logits(crop(coarse_suv, box).array, crop(coarse_ct, box).array)
-        labels = _most_likely_on(logits, box, grid.array.shape, suv.array.shape)
-        return Anatomy(self.name, suv.with_array(labels), self.classes.names)
+        image = image_of(crop(coarse_suv, box).array, crop(coarse_ct, box).array)
+        done = with_fallback(lambda attempt: self._seen(attempt, image), attempts(self.processor))
+        labels = most_likely_on(done.result, box, grid.array.shape, suv.array.shape)
+        organs = suv.with_array(largest_parts(labels, self.classes.names))
+        return Anatomy(self.name, organs, self.classes.names, done.notes)
 
     def logits(self, suv: npt.NDArray[np.float32], ct_hu: npt.NDArray[np.float32]) -> torch.Tensor:
-        """Over a body already on the working grid: shape (classes, k, j, i), on the CPU."""
-        image = torch.from_numpy(image_of(suv, ct_hu))[None]
-        return infer_whole(self.network, image, self.shape.window, device=self.device, overlap=self.overlap)[0]
+        """Over a body already on the working grid: shape (classes, k, j, i), float32, on the CPU."""
+        return self._seen(Attempt(self.processor), image_of(suv, ct_hu))
+
+    def _seen(self, attempt: Attempt, image: npt.NDArray[np.float32]) -> torch.Tensor:
+        k, j, i = (edge // 2 for edge in self.shape.window) if attempt.small else self.shape.window
+        _, *body = image.shape
+        windows = fit_windows((body[0], body[1], body[2]), (k, j, i), multiple=2 ** (len(self.shape.widths) - 1))
+        network, device = self.network, attempt.processor.device
+        if device.type != self.processor.device.type:
+            network = copy.deepcopy(network).to(device)  # another thread may be using it where it is
+        return blended(network, torch.from_numpy(image), windows, attempt.processor, torch.zeros(2))
 
 
-def _most_likely_on(
+def most_likely_on(
     logits: torch.Tensor, box: Box, coarse: tuple[int, ...], fine: tuple[int, ...]
 ) -> npt.NDArray[np.uint8]:
-    """The class of greatest interpolated logit at each fine voxel, one class at a time to hold one map, not forty."""
-    best = torch.full(fine, -torch.inf)
-    label = torch.zeros(fine, dtype=torch.uint8)
+    """The class of greatest interpolated score at each fine voxel, one class at a time to hold one map, not forty.
+
+    Both grids fill the same field, as :func:`lymphoma.imaging.working.working_grid` makes them; voxels whose centre
+    lies outside the box are background.
+
+    Args:
+        logits: shape (classes, k, j, i) in ``box`` of a grid of shape ``coarse``.
+    """
+    ways = [_along(side, many, few) for side, few, many in zip(box, coarse, fine, strict=True)]
+    (k_way, j_way, i_way), inside = [way for way, _ in ways], tuple(part for _, part in ways)
+    best = torch.full((len(k_way), len(j_way), len(i_way)), -torch.inf)
+    label = torch.zeros(best.shape, dtype=torch.uint8)
     for number, scores in enumerate(torch.log_softmax(logits.float(), dim=0)):
-        # outside the body's box it is all background
-        whole = torch.full(coarse, 0.0 if number == 0 else -1e4)
-        whole[box] = scores
-        there = torch.nn.functional.interpolate(whole[None, None], size=fine, mode="trilinear")[0, 0]
+        there = torch.einsum("xk,yj,zi,kji->xyz", k_way, j_way, i_way, scores)
         better = there > best
         best = torch.where(better, there, best)
         label[better] = number
-    return label.numpy()
+    whole = np.zeros(fine, dtype=np.uint8)
+    whole[inside] = label.numpy()
+    return whole
+
+
+def _along(side: slice, fine: int, coarse: int) -> tuple[torch.Tensor, slice]:
+    """Linear interpolation along one axis: weights (fine voxels, coarse voxels of the box), and which fine voxels."""
+    at = (np.arange(fine) + 0.5) * coarse / fine - 0.5
+    first, last = np.searchsorted(at, [side.start - 0.5, side.stop - 0.5])
+    near = np.clip(at[first:last, None], side.start, side.stop - 1)
+    weights = np.maximum(0.0, 1.0 - np.abs(near - np.arange(side.start, side.stop)))
+    return torch.from_numpy(weights.astype(np.float32)), slice(int(first), int(last))

@@ -24,11 +24,13 @@ class Anatomy:
         engine: who found them: "none", "given", or the name of a later engine.
         organs: labels on the PET grid, 0 background; None when no organ is known.
         names: label -> name of the organ, lower case with underscores ("liver", "kidney_left").
+        notes: sentences for the report, such as a fall-back to the CPU.
     """
 
     engine: str
     organs: Volume | None = None
     names: Mapping[int, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def has(self, *names: str) -> bool:
         """Whether the map can tell at least one of these organs, be it in the field of view or not."""

@@ -10,6 +10,7 @@ import torch
 from lymphoma.anatomy.classes import shipped_classes
 from lymphoma.anatomy.network import AnatomyShape, NetworkAnatomy, build_network
 from lymphoma.errors import BundleRefused, TrainingFailed
+from lymphoma.inference.device import Processor
 from lymphoma.training.bundle import Bundle, load_bundle
 from lymphoma.training.checkpoint import load_newest
 from lymphoma.training.config import config_digest, read_config
@@ -29,34 +30,34 @@ def shipped_bundle() -> Path | None:
         return folder if (folder / "configs" / "metadata.json").is_file() else None
 
 
-def open_anatomy(folder: Path, device: torch.device | None = None) -> NetworkAnatomy:
+def open_anatomy(folder: Path, processor: Processor | None = None) -> NetworkAnatomy:
     """The engine of a bundle, of a run (finished, or from its newest checkpoint), or of a hand-over.
 
     Args:
-        device: the CPU by default.
+        processor: where it runs; the CPU in float32 by default.
 
     Raises:
         BundleRefused: with the code of the fault. TrainingFailed: neither, or it cannot be used.
     """
     if (folder / "configs" / "metadata.json").is_file():
-        return open_bundle(load_bundle(folder, (SYSTEM,)), device)
-    return _engine(_trained(folder), device)
+        return open_bundle(load_bundle(folder, (SYSTEM,)), processor)
+    return _engine(_trained(folder), processor)
 
 
-def open_bundle(bundle: Bundle, device: torch.device | None = None) -> NetworkAnatomy:
+def open_bundle(bundle: Bundle, processor: Processor | None = None) -> NetworkAnatomy:
     """The engine of a verified bundle.
 
     Raises:
         BundleRefused: its weights are not there, were changed, or do not fit the network.
     """
-    return _engine(bundle.weights(SYSTEM), device)
+    return _engine(bundle.weights(SYSTEM), processor)
 
 
-def _engine(weights: Tensors, device: torch.device | None) -> NetworkAnatomy:
-    classes, shape, where = shipped_classes(), AnatomyShape(), device or torch.device("cpu")
+def _engine(weights: Tensors, processor: Processor | None) -> NetworkAnatomy:
+    classes, shape, where = shipped_classes(), AnatomyShape(), processor or Processor(torch.device("cpu"))
     network = build_network(shape, len(classes))
     _fill(network, weights)
-    return NetworkAnatomy(network.eval().to(where), classes, shape, where)
+    return NetworkAnatomy(network.eval().to(where.device), classes, shape, where)
 
 
 def _fill(network: torch.nn.Module, weights: Tensors) -> None:

@@ -14,6 +14,7 @@ from monai.losses import DiceLoss
 
 from lymphoma.anatomy.classes import IGNORED, ClassTable
 from lymphoma.anatomy.network import AnatomyShape, NetworkAnatomy, build_network, image_of
+from lymphoma.inference.device import Processor
 from lymphoma.training.batches import passing_batch
 from lymphoma.training.case import Case, Subject
 from lymphoma.training.images import Augmentation, Patches, PatchMaker
@@ -110,7 +111,7 @@ class AnatomyTask:
 
     def validate(self, network: torch.nn.Module, device: torch.device) -> Mapping[str, float]:
         """Dice of each organ over all validation patients together, and their mean."""
-        engine = NetworkAnatomy(network, self.classes, self.shape, device)
+        engine = NetworkAnatomy(network, self.classes, self.shape, Processor(device))
         counts = np.zeros((3, len(self.classes)), dtype=np.int64)
         for subject in self.validation:
             case = self.read(subject)

@@ -11,10 +11,12 @@ import pytest
 import torch
 from lymphoma.anatomy import network as network_module
 from lymphoma.anatomy.classes import IGNORED, ClassTable, OrganClass, shipped_classes
-from lymphoma.anatomy.network import AnatomyShape, NetworkAnatomy, build_network, image_of
+from lymphoma.anatomy.network import AnatomyShape, NetworkAnatomy, build_network, image_of, most_likely_on
 from lymphoma.anatomy.task import CT_DROPPED, AnatomyLoss, AnatomyTask, organ_dice
 from lymphoma.anatomy.train import main
 from lymphoma.imaging.volume import Volume
+from lymphoma.inference.device import Processor
+from lymphoma.inference.fallback import Attempt
 from lymphoma.simulation.cohort import VirtualCohort
 from lymphoma.simulation.protocol import Protocol
 from lymphoma.simulation.tissues import ORGAN_NAMES
@@ -187,12 +189,62 @@ def test_a_whole_body_comes_back_on_the_grid_of_the_pet() -> None:
     ct[20:40, 12:28, 12:30] = 700.0
     affine = np.diag([4.0, 4.0, 4.0, 1.0])
     table = ClassTable((OrganClass(0, "background", ()), OrganClass(1, "bone", ("bone",))))
-    engine = NetworkAnatomy(Oracle(), table, replace(SMALL, edge_mm=8.0), torch.device("cpu"))
+    engine = NetworkAnatomy(Oracle(), table, replace(SMALL, edge_mm=8.0), Processor(torch.device("cpu")))
     anatomy = engine.find(Volume(suv, affine), Volume(ct, affine))
     assert anatomy.organs is not None
     assert anatomy.organs.same_grid(Volume(suv, affine))
     # interpolation between voxels of 8 mm rounds off the block's eight corners, and nothing else
     assert int((anatomy.mask("bone") ^ (ct > 100.0)).sum()) == 8
+
+
+def test_classes_go_up_as_torch_interpolates_them() -> None:
+    torch.manual_seed(2)
+    coarse, fine, box = (7, 9, 8), (17, 20, 13), (slice(1, 6), slice(0, 9), slice(3, 8))
+    whole = torch.zeros(4, *coarse)
+    logits = torch.randn(4, 5, 9, 5).mul(2.0)
+    whole[(slice(None), *box)] = torch.log_softmax(logits, dim=0)
+    theirs = torch.nn.functional.interpolate(whole[None], size=fine, mode="trilinear")[0].argmax(0).numpy()
+    ours = most_likely_on(logits, box, coarse, fine)
+    # fine voxels between two coarse ones of the box, where its edge plays no part
+    inner = (slice(4, 13), slice(0, 20), slice(6, 13))
+    np.testing.assert_array_equal(ours[inner], theirs[inner])
+    assert not ours[:2].any()
+    assert not ours[..., :4].any()
+
+
+def test_a_whole_body_in_bfloat16_agrees() -> None:
+    task = small_task()
+    torch.manual_seed(1)
+    network = task.network().eval()
+    case = read(COHORT.subjects[0])
+    full, mixed = (
+        NetworkAnatomy(network, TABLE, SMALL, Processor(torch.device("cpu"), mixed)) for mixed in (False, True)
+    )
+    one, two = (engine.logits(case.suv.array, case.ct_hu.array) for engine in (full, mixed))
+    assert two.dtype == torch.float32
+    # bfloat16 keeps 8 bits: 1/256 of the largest logit, a few layers deep
+    assert float((one - two).abs().max()) < 0.05 * float(one.abs().max())
+
+
+class Full(torch.nn.Module):
+    """Runs out of a GPU's memory with every window but small ones."""
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        if image.shape[-1] > 12:
+            raise torch.OutOfMemoryError("out of memory")
+        return torch.cat([torch.zeros_like(image[:, 1:]), image[:, 1:] - 1.0], dim=1)
+
+
+def test_smaller_windows_when_memory_runs_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu = Processor(torch.device("cpu"))
+    ways = (Attempt(cpu), Attempt(cpu, small=True, note="Smaller windows."))
+    monkeypatch.setattr(network_module, "attempts", lambda processor: ways)
+    suv = Volume(np.ones((16, 16, 16), np.float32), np.diag([8.0, 8.0, 8.0, 1.0]))
+    table = ClassTable((OrganClass(0, "background", ()), OrganClass(1, "bone", ("bone",))))
+    shape = replace(SMALL, edge_mm=8.0, window=(16, 16, 16))
+    anatomy = NetworkAnatomy(Full(), table, shape, cpu).find(suv, suv.with_array(np.full((16,) * 3, 700.0, np.float32)))
+    assert anatomy.notes == ("Smaller windows.",)
+    assert anatomy.mask("bone").all()
 
 
 def test_the_command_makes_the_shipped_network_and_hands_it_over(tmp_path: Path) -> None:
