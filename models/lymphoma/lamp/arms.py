@@ -63,8 +63,8 @@ def train_config(arm: Arm, seed: int, steps: int | None = None) -> TrainConfig:
 
 
 RATE = 1e-3
-"""At the printed rate of 1e-4 the validation loss still falls after 3,000 updates of 32 patients; at ten times the rate it
-is lowest within some hundred. Ablations are compared with "full", which shares their rate."""
+"""Ten times the printed rate: at 1e-4 the validation loss still falls after 3,000 updates of 32 patients. Ablations are
+compared with "full", which shares their rate."""
 
 
 def _ablation(name: str, says: str, shape: HeadShape, organs: OrganRows = "own", *, zero: bool = False) -> Arm:

@@ -96,7 +96,7 @@ def test_a_run_is_judged_by_the_truth_and_by_harrell(repetition: Repetition) -> 
     learnt = runner.run(cell)
     assert learnt.truth_test is not None
     assert learnt.truth_test > 0.65, "the burden is handed to this arm as it is"
-    assert (learnt.steps, len(learnt.history)) == (30, 4)
+    assert (learnt.steps, len(learnt.history)) == (30, 3), "judged at 0, 25 and 30 updates"
     assert np.mean([row[1] for row in learnt.draws]) == pytest.approx(learnt.harrell_test, abs=0.03)
     assert replace(runner.run(cell), seconds=0.0) == replace(learnt, seconds=0.0)
 
@@ -107,7 +107,8 @@ def test_controls_alter_what_is_learnt(repetition: Repetition) -> None:
         runner.run(Cell("clean", "burden", 100, "extension", 1, control, draw))  # type: ignore[arg-type]
         for control, draw in (("", 0), ("permuted", 0), ("permuted", 1), ("lesions_shuffled", 0))
     )
-    assert len({plain.harrell_test, permuted.harrell_test, other.harrell_test, shuffled.harrell_test}) == 4
+    # The loss too: a run that learns nothing keeps its first weights, and two such rank alike.
+    assert len({(one.nll, one.harrell_test) for one in (plain, permuted, other, shuffled)}) == 4
     assert not permuted.draws
 
 
@@ -127,14 +128,14 @@ def test_a_cell_is_read_as_it_was_written(tmp_path: Path) -> None:
 def test_a_difference_is_shown_only_where_its_paired_interval_leaves_out_zero() -> None:
     """All resamples of the two move together, so that a difference far below their spread is still seen."""
     cells = [
-        result(arm, n, value) for n in (1, 2) for arm, value in (("paper", 0.62), ("log_tmtv", 0.63), ("abmla", 0.62))
+        result(arm, n, value) for n in (1, 2) for arm, value in (("full", 0.62), ("log_tmtv", 0.63), ("abmla", 0.62))
     ]
     found = {(one.first, one.second): one for one in summarise(cells).comparisons}
-    beaten = found["paper", "log_tmtv"]
+    beaten = found["full", "log_tmtv"]
     assert beaten.shown
-    assert "log_tmtv beats paper" in beaten.says
+    assert "log_tmtv beats full" in beaten.says
     assert beaten.difference.value == pytest.approx(-0.01)
-    even = found["paper", "abmla"]
+    even = found["full", "abmla"]
     assert not even.shown
     assert "not shown, n = 200" in even.says
 
@@ -164,13 +165,13 @@ def test_permutations_are_averaged_and_stand_apart() -> None:
 
 
 def test_the_page_says_what_was_found() -> None:
-    cells = [result(arm, 1, value) for arm, value in (("paper", 0.62), ("log_tmtv", 0.7), ("truth", 0.75))]
+    cells = [result(arm, 1, value) for arm, value in (("full", 0.62), ("log_tmtv", 0.7), ("truth", 0.75))]
     cells.append(result("extension", 1, 0.5, nll=1.3, trained=False))
     page = markdown(summarise(cells))
     assert "### burden, linear features, 160 patients" in page
     line = next(line for line in page.splitlines() if line.startswith("| `extension` |") and "0/1" in line)
     assert "0.100" in line, "a loss above the null is shown as it is"
-    assert "| `paper` | `log_tmtv` | -0.080 (-0.080 to -0.080) | shown |" in page
+    assert "| `full` | `log_tmtv` | -0.080 (-0.080 to -0.080) | shown |" in page
 
 
 def test_every_planned_cell_is_known_and_is_run_once() -> None:
