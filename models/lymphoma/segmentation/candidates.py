@@ -4,7 +4,7 @@
     basin       of a component that reaches an organ with healthy uptake: the voxels that descend from one peak of the
                 smoothed SUV (watershed on its logarithm); a peak counts when it stands out from the saddle to a
                 higher one
-    part        basins that touch and belong to the same organ, or to none
+    part        a basin of an organ; basins that touch and belong to none; all of the brain that touches
 
 A basin belongs to the organ in which its peak lies, whatever the organ's border says: so the spill-out of a bladder
 stays with the bladder, and a lesion beside it that has a peak of its own does not. An organ map is never right to the
@@ -51,6 +51,8 @@ FAR_MM = 12.0
 """Spill-out of a bladder of SUV 60 falls below 4 some 5 mm outside (7 mm resolution); the rest is the map's error."""
 DEEP_MM = 7.0
 """So deep inside its map an organ is there, even if its border is two voxels off."""
+ONE_PART = ("brain",)
+"""Organs of many peaks, in which none is told from another by uptake alone."""
 SMALLEST_SHARE = 0.5
 """Of the volume rule: what is smaller goes back to its neighbour. Not the whole rule, as splitting takes from rims."""
 
@@ -89,8 +91,9 @@ class Candidates:
 
 
 def splitting_organs(anatomy: Anatomy) -> Mapping[int, str]:
-    """Label of the organ map -> plain name, of the organs whose healthy uptake passes SUV 4 always or often.
+    """Label of the organ map -> plain name, of the organs whose healthy uptake may pass SUV 4.
 
+    Liver and spleen are among them: where a scan reads high, they join everything around them to one component.
     Muscles are not among them: nodes lie between muscles everywhere, and each would be cut at its border.
     """
     if anatomy.organs is None:
@@ -98,7 +101,7 @@ def splitting_organs(anatomy: Anatomy) -> Mapping[int, str]:
     found = {}
     for number, name in anatomy.names.items():
         known = uptake_of(name)
-        if known is not None and known.above_4 != "seldom" and not known.why.startswith(_MUSCLES):
+        if known is not None and not known.why.startswith(_MUSCLES):
             found[number] = plain_organ(name)
     return found
 
@@ -115,6 +118,7 @@ def find_candidates(suv: Volume, anatomy: Anatomy, min_volume_ml: float = 3.0) -
     components = label_lesions(suv.array >= THRESHOLD_SUV, suv.voxel_volume_ml, min_volume_ml).astype(np.int32)
     names = splitting_organs(anatomy)
     organs, words = _numbered(anatomy, names)
+    one_part = [number for number, word in enumerate(words) if word in ONE_PART]
     smallest = SMALLEST_SHARE * min_volume_ml / suv.voxel_volume_ml
     labels = np.zeros_like(components)
     about: list[tuple[int, int, bool]] = []  # component, organ, split
@@ -127,7 +131,7 @@ def find_candidates(suv: Volume, anatomy: Anatomy, min_volume_ml: float = 3.0) -
             labels[wide][inside] = len(about) + 1
             about.append((number, 0, False))
             continue
-        parts, owners = _split(suv.array[wide], inside, near, spacing_mm, smallest)
+        parts, owners = _split(suv.array[wide], inside, near, spacing_mm, smallest, one_part)
         labels[wide][inside] = parts[inside] + len(about)
         about += [(number, owner, len(owners) > 1) for owner in owners]
     return _by_volume(suv, labels, about, words)
@@ -145,7 +149,12 @@ def _numbered(anatomy: Anatomy, names: Mapping[int, str]) -> tuple[Ints | None, 
 
 
 def _split(
-    suv: Floats, inside: npt.NDArray[np.bool_], organs: Ints, spacing_mm: npt.NDArray[np.float64], smallest: float
+    suv: Floats,
+    inside: npt.NDArray[np.bool_],
+    organs: Ints,
+    spacing_mm: npt.NDArray[np.float64],
+    smallest: float,
+    one_part: list[int],
 ) -> tuple[Ints, list[int]]:
     """Parts of one component in its box.
 
@@ -162,8 +171,10 @@ def _split(
     depth_mm = ndimage.distance_transform_edt(organs > 0, sampling=spacing_mm)
     deep = inside & (owners == 0) & (depth_mm >= DEEP_MM)
     owners[deep] = organs[deep]
-    # one part is what touches and has one owner; background gets a value of its own
-    pieces = connected(np.where(inside, owners + 1, 0), background=0, connectivity=3).astype(np.int32)
+    # a peak within an organ is a part of its own; outside, and in the brain, what touches is one
+    apart = (owners > 0) & (owner[basins] == owners) & ~np.isin(owners, one_part)
+    key = np.where(apart, basins + int(owner_near.max()) + 2, owners + 1)
+    pieces = connected(np.where(inside, key, 0), background=0, connectivity=3).astype(np.int32)
     pieces = _without_small(pieces, smallest)
     kept = np.unique(pieces[inside])
     of_piece = ndimage.labeled_comprehension(owners, pieces, kept, _most, np.int32, 0)
