@@ -47,10 +47,17 @@
     '#nodal-panel button{font:inherit;font-weight:500;padding:5px 15px;border:1px solid #c9d2db;border-radius:7px;background:#fff;color:#1c2530;cursor:pointer;box-shadow:none}' +
     '#nodal-panel button:hover{border-color:#22577a}#nodal-panel button.first{background:#22577a;border-color:#22577a;color:#fff}' +
     '#nodal-panel button:disabled{opacity:.5;cursor:default}' +
+    '#nodal-panel details{margin-top:12px}#nodal-panel summary{cursor:pointer;font-weight:600}' +
+    '#nodal-panel .n-list{max-height:340px;overflow:auto;margin-top:6px}' +
+    '#nodal-panel table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}' +
+    '#nodal-panel th{text-align:left;font-weight:500;color:#5d6b7a;font-size:12.5px}' +
+    '#nodal-panel th,#nodal-panel td{padding:4px 12px 4px 0;border-bottom:1px solid #eceff3}' +
+    '#nodal-panel td.n-number,#nodal-panel th.n-number{text-align:right}#nodal-panel td button{padding:1px 10px;margin-right:6px;font-size:12.5px}' +
     '#nodal-audit-link{text-align:center;margin:0 0 18px}' +
     '#nodal-audit-link a{display:inline-block;padding:5px 18px;border:1px solid #22577a;border-radius:16px;color:#22577a;text-decoration:none;font-weight:600;background:#fff}';
 
   var found = {};
+  var findings = {}; // of each job, once they are there
   var shown = { study: null, timer: null, text: '' };
 
   function make(tag, kind) {
@@ -138,6 +145,86 @@
       totals.field_of_view === 'partial' ? figure('Field of view', 'limited') : null);
   }
 
+  // the findings of a job; null before there are any
+  function findingsOf(job) {
+    if (job.stage_seconds.prognosis === undefined) { delete findings[job.job_id]; return Promise.resolve(null); }
+    if (findings[job.job_id]) return Promise.resolve(findings[job.job_id]);
+    return ask('GET', API + 'jobs/' + job.job_id + '/findings.json').then(function (read) {
+      findings[job.job_id] = read;
+      return read;
+    }, function () { return null; });
+  }
+
+  function share(value) {
+    if (value === null || value === undefined) return '–';
+    if (value > 0 && value < 0.005) return '< 1 %';
+    return value < 1 && value >= 0.995 ? '> 99 %' : (100 * value).toFixed(0) + ' %';
+  }
+
+  // each row: number, place, volume, SUVmax, status, probability, buttons
+  function rowsTable(heads, rows) {
+    var numeric = { 0: true, 2: true, 3: true, 5: true };
+    var body = make('tbody');
+    var line = function (tag, cells) {
+      var row = make('tr');
+      cells.forEach(function (cell, place) { row.appendChild(make(tag, numeric[place] ? 'n-number' : '', cell)); });
+      return row;
+    };
+    rows.forEach(function (cells) { body.appendChild(line('td', cells)); });
+    return make('div', 'n-list', make('table', '', make('thead', '', line('th', heads)), body));
+  }
+
+  function status(one, kind) {
+    var said = { accepted: 'accepted', to_confirm: 'to be confirmed', rejected: 'not taken' }[kind];
+    var tone = { accepted: 'good', to_confirm: 'wait', rejected: 'idle' }[kind];
+    return make('span', '', make('span', 'n-pill n-' + tone, said), one.decided_by ? make('span', 'n-quiet', ' by a person') : null);
+  }
+
+  // a person's word on a candidate begins a new revision, which takes this job's place here
+  function wordButton(text, first, job, body) {
+    return button(text, first, function () { return ask('POST', API + 'jobs/' + job.job_id + '/candidates', body); });
+  }
+
+  function lesionButtons(job, lesion) {
+    if (lesion.p_lesion === null) return '';
+    var reject = wordButton(lesion.status === 'to_confirm' ? 'Reject' : 'Not a lesion', false, job, { lesion: lesion.number, is_lesion: false });
+    if (lesion.status !== 'to_confirm') return reject;
+    return make('span', '', wordButton('Confirm', true, job, { lesion: lesion.number, is_lesion: true }), reject);
+  }
+
+  function lesionList(job, read) {
+    var lesions = read && read.lesions || [];
+    var waiting = lesions.filter(function (one) { return one.status === 'to_confirm'; }).length;
+    if (!lesions.length) return null;
+    var rows = lesions.map(function (one) {
+      return [String(one.number), words(one.station || one.organ || '–'), number(one.volume_ml, 1), number(one.suv_max, 1),
+        status(one, one.status), share(one.p_lesion), lesionButtons(job, one)];
+    });
+    var list = make('details', '', make('summary', '', 'Lesions' + (waiting ? ': ' + waiting + ' to be confirmed' : '')),
+      rowsTable(['', 'Site', 'mL', 'SUVmax', 'Status', 'Probability', ''], rows));
+    list.open = waiting > 0;
+    return list;
+  }
+
+  function rejectedList(job, read) {
+    var rejected = read && read.rejected_candidates || [];
+    if (!rejected.length) return null;
+    var rows = rejected.map(function (one) {
+      var back = one.hottest_mm ? wordButton('Take back', false, job, { number: one.number, is_lesion: true }) : '';
+      return [one.number ? String(one.number) : '–', words(one.organ || '–'), number(one.volume_ml, 1), number(one.suv_max, 1),
+        status(one, 'rejected'), share(one.p_lesion), back];
+    });
+    return make('details', '', make('summary', '', 'Not taken for lesions: ' + rejected.length),
+      rowsTable(['', 'Organ', 'mL', 'SUVmax', 'Status', 'Probability', ''], rows));
+  }
+
+  function outOfRange(read) {
+    var made = read && read.segmentation || {};
+    if (made.in_range !== 'outside') return null;
+    var failed = (made.in_range_features || []).map(words).join(', ');
+    return make('div', 'n-row', 'Scan out of range' + (failed ? ' (' + failed + ')' : '') + ': threshold only; physiological uptake not removed; no prognosis.');
+  }
+
   function deliveries(job) {
     var byPlace = {};
     job.deliveries.forEach(function (one) {
@@ -191,7 +278,7 @@
       make('span', 'n-links', job ? link('Details', jobPage(job), true) : null, link('Nodal audit', UI + 'audit', true)));
   }
 
-  function drawJob(study, job, objects) {
+  function drawJob(study, job, objects, read) {
     var files = null;
     if (objects.length) {
       files = make('div', 'n-row', make('em', '', 'Results'));
@@ -200,7 +287,8 @@
         files.appendChild(link(KINDS[one.kind] || one.kind, pdf ? '../instances/' + one.id + '/pdf' : '#instance?uuid=' + one.id, pdf));
       });
     }
-    return [head(job.state, job), fault(job), stages(job), figures(job.summary || {}), files, deliveries(job), actions(study, job)];
+    return [head(job.state, job), fault(job), stages(job), figures(job.summary || {}), outOfRange(read), files, deliveries(job),
+      lesionList(job, read), rejectedList(job, read), actions(study, job)];
   }
 
   function drawIntake(study, intake) {
@@ -230,7 +318,7 @@
     if (!study) return Promise.resolve();
     var uid = encodeURIComponent(study.MainDicomTags.StudyInstanceUID || '');
     return ask('GET', API + 'jobs?study=' + uid).then(function (jobs) {
-      if (jobs.length) return results(jobs[0]).then(function (objects) { return drawJob(study, jobs[0], objects); });
+      if (jobs.length) return Promise.all([results(jobs[0]), findingsOf(jobs[0])]).then(function (both) { return drawJob(study, jobs[0], both[0], both[1]); });
       return ask('GET', API + 'intakes?study=' + uid).then(function (intakes) { return drawIntake(study, intakes[0]); });
     }).then(function (nodes) { if (shown.study === study) put(nodes); }, function (error) { if (shown.study === study) complain(error); });
   }

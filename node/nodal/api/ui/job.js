@@ -6,6 +6,7 @@ const behindOrthanc = location.pathname.includes("/nodal/ui/");
 const put = (place, ...nodes) => document.getElementById(place).replaceChildren(...nodes.filter(Boolean));
 const KINDS = { seg: "SEG", sr: "SR", pdf: "PDF", summary: "summary image", pdf_capture: "PDF as images" };
 let drawn = "";
+let findings = null;  // once they are there they stay as they are, unless the job is run anew
 
 const fact = (name, value) => (value ? [make("dt", {}, name), make("dd", {}, value)] : []);
 const figure = (name, value, unit) => make("div", {}, make("dt", {}, name), make("dd", {}, value, unit ? make("small", {}, ` ${unit}`) : ""));
@@ -29,8 +30,19 @@ function drawFound(found) {
     found.field_of_view ? figure("Field of view", { whole: "whole body", partial: "limited" }[found.field_of_view] || found.field_of_view) : null);
 }
 
-async function act(path, body) {
-  const refusal = document.getElementById("refusal");
+// A word on a candidate begins a new revision: none on a job that another has replaced, or whose findings are not there.
+function drawLesions(job, found) {
+  document.getElementById("lesions-section").hidden = !found;
+  if (!found) return;
+  const decide = job.state === "superseded" ? null : (word) => act("candidates", word, "word-refusal");
+  document.getElementById("range").textContent = rangeNote(found);
+  put("lesions", lesionTable(found, decide));
+  document.getElementById("rejected-section").hidden = !(found.rejected_candidates || []).length;
+  put("rejected", rejectedTable(found, decide));
+}
+
+async function act(path, body, place = "refusal") {
+  const refusal = document.getElementById(place);
   refusal.hidden = true;
   try {
     const view = await ask(`${here}/${path}`, { method: "POST", headers: { "Content-Type": "application/json" }, body: body ? JSON.stringify(body) : null });
@@ -39,6 +51,7 @@ async function act(path, body) {
   } catch (error) {
     refusal.textContent = error.message;
     refusal.hidden = false;
+    drawn = "";  // what was disabled comes back with the next round
   }
 }
 
@@ -80,7 +93,9 @@ async function refresh() {
   const [job, objects] = await Promise.all([ask(here), ask(`${here}/objects`)]);
   const [events, revisions] = await Promise.all([
     ask(`../../api/audit?limit=500&job=${encodeURIComponent(id)}`), ask(`../../api/jobs?study=${encodeURIComponent(job.study_instance_uid)}`)]);
-  const news = JSON.stringify([job, objects, events.length, revisions.length]);
+  if (!("prognosis" in job.stage_seconds)) findings = null;
+  else if (!findings) findings = await ask(`${here}/findings.json`).catch(() => null);
+  const news = JSON.stringify([job, objects, events.length, revisions.length, Boolean(findings)]);
   if (news === drawn) return;
   drawn = news;
   const others = revisions.filter((one) => one.job_id !== id);
@@ -89,6 +104,7 @@ async function refresh() {
   put("fault", fault(job));
   drawStages(job);
   drawFound(job.summary || {});
+  drawLesions(job, findings);
   const link = (one) => make("a", { href: encodeURIComponent(one), class: "uid" }, one);
   put("facts", ...fact("Study Instance UID", make("span", { class: "uid" }, job.study_instance_uid)),
     ...fact("Revision", `${job.revision}, by ${words(job.cause)}`),
