@@ -23,7 +23,14 @@ from lymphoma.anatomy.shipped import open_anatomy
 from lymphoma.errors import NotComputable
 from lymphoma.segmentation.agreement import LesionAgreement, agreement
 from lymphoma.segmentation.evaluated import Evaluation, Judged, Kept, figures_of, tables_of, write_evaluation
-from lymphoma.segmentation.methods import Method, lamp_method, plain_method, threshold_methods
+from lymphoma.segmentation.methods import (
+    Method,
+    anatomy_digest,
+    hybrid_method,
+    lamp_method,
+    plain_method,
+    threshold_methods,
+)
 from lymphoma.simulation.cohort import VirtualCohort
 from lymphoma.simulation.protocol import TRAINING_GRID
 from lymphoma.simulation.sets import SETS
@@ -110,6 +117,7 @@ def options(name: str) -> argparse.ArgumentParser:
     network.add_argument("--run", type=Path, help="training folder or hand-over of it, in place of a bundle")
     parser.add_argument("--plain", type=Path, help="training folder or hand-over of the plain U-Net")
     parser.add_argument("--anatomy", type=Path, help="bundle, training folder or hand-over of the anatomy network")
+    parser.add_argument("--review", type=Path, help="the reviewer's text, in place of the bundle's")
     parser.add_argument("--patients", type=int, default=SETS[COHORT].patients, help="of each generator (default 80)")
     parser.add_argument("--out", type=Path, required=True, help="folder of the results; made if missing")
     parser.add_argument("--threads", type=int, default=1, help="of torch (default 1)")
@@ -119,7 +127,7 @@ def options(name: str) -> argparse.ArgumentParser:
 def methods_of(given: argparse.Namespace) -> tuple[tuple[Method, ...], AnatomyEngine]:
     """The methods that a command line names, and the engine that finds organs for them.
 
-    The hybrid takes part where a bundle with a reviewer and an anatomy network are named.
+    The hybrid takes part where an anatomy network and a reviewer (its own file, or in the bundle) are named.
 
     Raises:
         BundleRefused, TrainingFailed: one of them cannot be opened.
@@ -128,8 +136,11 @@ def methods_of(given: argparse.Namespace) -> tuple[tuple[Method, ...], AnatomyEn
     engine: AnatomyEngine = open_anatomy(given.anatomy) if given.anatomy else NoAnatomy()
     if given.plain:
         methods.append(plain_method(given.plain, MIN_VOLUME_ML))
-    if given.bundle or given.run:
-        methods.append(lamp_method(given.bundle or given.run, MIN_VOLUME_ML))
+    lamp = given.bundle or given.run
+    if lamp:
+        methods.append(lamp_method(lamp, MIN_VOLUME_ML))
+    if lamp and given.anatomy and (given.bundle or given.review):
+        methods.append(hybrid_method(lamp, given.review, anatomy_digest(given.anatomy), MIN_VOLUME_ML))
     return tuple(methods), engine
 
 

@@ -13,21 +13,35 @@ import numpy.typing as npt
 import torch
 
 from lymphoma.anatomy import Anatomy
+from lymphoma.anatomy.classes import shipped_classes
+from lymphoma.errors import BundleRefused
 from lymphoma.imaging import Volume
+from lymphoma.inference.device import Processor
 from lymphoma.lesions import label_lesions
 from lymphoma.lesions.components import Connectivity
 from lymphoma.segmentation.delineation import Delineation
 from lymphoma.segmentation.network import LampNetwork, LampShape, image_of
 from lymphoma.segmentation.plain import plain_network, plain_probability
+from lymphoma.segmentation.reviewed import ReviewedSegmenter
+from lymphoma.segmentation.reviewer import REVIEW_WORD, Reviewer
 from lymphoma.segmentation.segmenter import Segmenter
 from lymphoma.segmentation.task import lesion_probability
 from lymphoma.segmentation.thresholds import threshold_segmenter
+from lymphoma.segmentation.whole_body import LesionNetwork
 from lymphoma.segmentation.working_crop import crop_to_body
 from lymphoma.training.bundle import load_bundle
 from lymphoma.training.trained import trained_weights
 from lymphoma.training.weights import Tensors
 
-__all__ = ["Method", "NetworkSegmenter", "lamp_method", "plain_method", "threshold_methods"]
+__all__ = [
+    "Method",
+    "PeerSegmenter",
+    "anatomy_digest",
+    "hybrid_method",
+    "lamp_method",
+    "plain_method",
+    "threshold_methods",
+]
 
 SYSTEM = "segmentation"
 CPU = torch.device("cpu")
@@ -71,8 +85,10 @@ class Method:
 
 
 @dataclass(frozen=True, eq=False)
-class NetworkSegmenter:
+class PeerSegmenter:
     """A lesion network by itself: all voxels above probability 0.5, with the volume rule; a peer for figures.
+
+    LAMP's network and the plain U-Net go the same way here, window by window.
 
     Attributes:
         probability: of a lesion, from an image of :func:`lymphoma.segmentation.network.image_of`.
@@ -107,16 +123,38 @@ def lamp_method(folder: Path, min_volume_ml: float) -> Method:
     Raises:
         BundleRefused, TrainingFailed: with the code of the fault.
     """
-    if (folder / "configs" / "metadata.json").is_file():
-        bundle = load_bundle(folder, (SYSTEM,))
-        tensors, digest = bundle.weights(bundle.networks[0]), bundle.digest
-    else:
-        trained = trained_weights(folder)
-        tensors, digest = trained.tensors, trained.digest
-    shape = LampShape()
-    network = _filled(LampNetwork(shape), tensors)
-    probability = partial(lesion_probability, network, window=shape.window, device=CPU)
+    network, digest = _lamp(folder)
+    probability = partial(lesion_probability, network, window=LampShape().window, device=CPU)
     return _network("lamp", probability, digest, min_volume_ml)
+
+
+def hybrid_method(folder: Path, review: Path | None, organs_by: str, min_volume_ml: float) -> Method:
+    """Candidates of SUV >= 4, LAMP's lesion network and the reviewer: the node's default.
+
+    Args:
+        folder: as of :func:`lamp_method`. review: the reviewer's text; None takes that of the bundle.
+        organs_by: digest of the anatomy network, on whose organs the candidates depend.
+
+    Raises:
+        BundleRefused, TrainingFailed: with the code of the fault; BUNDLE_FILE_MISSING, there is no reviewer.
+    """
+    network, digest = _lamp(folder)
+    text = review.read_text(encoding="utf-8") if review else _review(folder)
+    organ_names = tuple(shipped_classes().names.values())
+    looker = LesionNetwork(network, LampShape(), digest, organ_names, Processor(CPU))
+    segmenter = ReviewedSegmenter(Reviewer.from_json(text), looker, min_volume_ml)
+    return Method("hybrid", segmenter, _digest(digest, text, organs_by, f"{min_volume_ml:g}"), judges=True)
+
+
+def anatomy_digest(folder: Path) -> str:
+    """Of the anatomy network in a bundle, a run or a hand-over.
+
+    Raises:
+        BundleRefused, TrainingFailed: with the code of the fault.
+    """
+    if _is_bundle(folder):
+        return load_bundle(folder, ("anatomy",)).digest
+    return trained_weights(folder).digest
 
 
 def plain_method(folder: Path, min_volume_ml: float) -> Method:
@@ -126,20 +164,44 @@ def plain_method(folder: Path, min_volume_ml: float) -> Method:
         TrainingFailed: with the code of the fault.
     """
     trained, shape = trained_weights(folder), LampShape()
-    network = _filled(plain_network(supervised=shape.supervised), trained.tensors)
+    network = plain_network(supervised=shape.supervised)
+    _fill(network, trained.tensors)
     probability = partial(plain_probability, network, window=shape.window, device=CPU)
     return _network("plain", probability, trained.digest, min_volume_ml)
 
 
+def _is_bundle(folder: Path) -> bool:
+    return (folder / "configs" / "metadata.json").is_file()
+
+
+def _lamp(folder: Path) -> tuple[LampNetwork, str]:
+    if _is_bundle(folder):
+        bundle = load_bundle(folder, (SYSTEM,))
+        tensors, digest = bundle.weights(bundle.networks[0]), bundle.digest
+    else:
+        trained = trained_weights(folder)
+        tensors, digest = trained.tensors, trained.digest
+    network = LampNetwork(LampShape())
+    _fill(network, tensors)
+    return network, digest
+
+
+def _review(folder: Path) -> str:
+    text = load_bundle(folder, (SYSTEM,)).further(REVIEW_WORD) if _is_bundle(folder) else None
+    if text is None:
+        raise BundleRefused("BUNDLE_FILE_MISSING", f"{folder.name} has no reviewer")
+    return text
+
+
 def _network(name: str, probability: Probability, digest: str, min_volume_ml: float) -> Method:
     words = f"{name} network {digest[:12]}, probability above 0.5, components of at least {min_volume_ml:g} mL"
-    segmenter = NetworkSegmenter(name, words, probability, LampShape().edge_mm, min_volume_ml)
+    segmenter = PeerSegmenter(name, words, probability, LampShape().edge_mm, min_volume_ml)
     return Method(name, segmenter, _digest(name, digest, f"{min_volume_ml:g}"))
 
 
-def _filled(network: torch.nn.Module, tensors: Tensors) -> torch.nn.Module:
+def _fill(network: torch.nn.Module, tensors: Tensors) -> None:
     network.load_state_dict(tensors)
-    return network.eval()
+    network.eval()
 
 
 def _digest(*parts: str) -> str:
