@@ -1,0 +1,195 @@
+"""A shared network, lesion or anatomy, as a bundle: from the folder of a finished run or from a hand-over."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from pydantic import TypeAdapter, ValidationError
+from safetensors.torch import save
+
+from lymphoma.errors import BundleRefused, TrainingFailed
+from lymphoma.simulation.cohort import VirtualCohort
+from lymphoma.simulation.plan import GENERATOR
+from lymphoma.simulation.protocol import TRAINING_GRID
+from lymphoma.simulation.sets import SETS
+from lymphoma.training.bundle import Bundle, Survival, export_bundle
+from lymphoma.training.checkpoint import load_newest
+from lymphoma.training.config import TrainConfig, config_digest, read_config
+from lymphoma.training.evidence import Evidence, MetricEstimate
+from lymphoma.training.legs import read_handover
+from lymphoma.training.metadata import Description, TensorFormat, cohort_digest
+from lymphoma.training.result import TrainingResult
+from lymphoma.training.statistics import RangeStatistics
+from lymphoma.training.trained import trained_weights
+from lymphoma.training.weights import Tensors, halved
+
+__all__ = ["NetworkWords", "distinct", "export_network", "fill", "network_digest", "read_statistics"]
+
+TRAINED_ON, JUDGED_ON = "network-train", "network-validation"
+
+_STATISTICS = TypeAdapter(RangeStatistics)
+_RESULT = TypeAdapter(TrainingResult)
+
+
+@dataclass(frozen=True)
+class NetworkWords:
+    """What is said of a network, and of whom its figures are.
+
+    Attributes:
+        system: in the bundle's metadata, and the name of the bundle's one network. judged: validation patients.
+        further: word -> JSON text, kept and verified with the weights.
+    """
+
+    system: str
+    name: str
+    version: str
+    task: str
+    description: str
+    inputs: Mapping[str, TensorFormat]
+    outputs: Mapping[str, TensorFormat]
+    judged: int
+    intended_use: str
+    limits: tuple[str, ...] = ()
+    further: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Course:
+    """How far the weights to export have come. ``leg_start``: updates before the last restart of the optimiser."""
+
+    step: int
+    kept_step: int
+    metrics: Mapping[str, float]
+    leg_start: int
+
+
+def export_network(
+    folder: Path, network: torch.nn.Module, run: Path, words: NetworkWords, statistics: RangeStatistics
+) -> Bundle:
+    """Writes the bundle of the weights that validation chose; float16, each tensor once.
+
+    Args:
+        folder: of the bundle; must not be there. network: as it was trained, of any weights.
+        run: folder of a run whose last leg is over, or a hand-over. statistics: of the scans it learned from.
+
+    Raises:
+        TrainingFailed: ``HANDOVER_UNUSABLE``: the run has not come to an end, or is not whole.
+        BundleRefused: ``BUNDLE_EXISTS``; ``BUNDLE_UNREADABLE``, the weights are another network's.
+    """
+    trained = trained_weights(run)
+    if trained.state == "checkpoint":
+        raise TrainingFailed("HANDOVER_UNUSABLE", f"the training in {run.name} goes on; end its leg first")
+    config = read_config(run / "train.yaml")
+    fill(network, trained.tensors)
+    course = _course(run, config)
+    cohort = VirtualCohort(TRAINED_ON, SETS[TRAINED_ON].seeds, SETS[TRAINED_ON].variety, TRAINING_GRID)
+    said = Description(
+        name=words.name,
+        system=words.system,
+        version=words.version,
+        task=words.task,
+        description=words.description,
+        authors="The authors of Nodal",
+        copyright="Apache-2.0",
+        changelog={words.version: "trained on virtual patients"},
+        trained_on="virtual",
+        cohort=TRAINED_ON,
+        cohort_digest=cohort_digest(cohort.subjects),
+        folds=1,
+        folds_digest=None,
+        generator=GENERATOR,
+        inputs=words.inputs,
+        outputs=words.outputs,
+        intended_use=words.intended_use,
+        limits=(*_told(course, config), *words.limits),
+    )
+    figures = tuple(
+        MetricEstimate(name, value, None, None, JUDGED_ON)
+        for name, value in course.metrics.items()
+        if math.isfinite(value)
+    )
+    evidence = Evidence("E0", JUDGED_ON, words.judged, None, trained=True, metrics=figures)
+    tensors = {words.system: distinct(network, trained.tensors)}
+    return export_bundle(folder, said, tensors, config, statistics, evidence, survival=Survival(further=words.further))
+
+
+def distinct(network: torch.nn.Module, tensors: Tensors) -> dict[str, torch.Tensor]:
+    """Each tensor under the first of its names; a network that reaches a module by two ways has two names for it."""
+    state = network.state_dict(keep_vars=True)
+    first: dict[int, str] = {}
+    for name, tensor in state.items():
+        first.setdefault(id(tensor), name)
+    kept = set(first.values())
+    return {name: tensor for name, tensor in tensors.items() if name in kept}
+
+
+def fill(network: torch.nn.Module, tensors: Tensors) -> None:
+    """Takes weights over, each tensor given once or under each of its names.
+
+    Raises:
+        BundleRefused: BUNDLE_UNREADABLE, a tensor is missing, has another shape, or is not the network's.
+    """
+    state = network.state_dict(keep_vars=True)
+    try:
+        missing, unexpected = network.load_state_dict(dict(tensors), strict=False)
+    except RuntimeError as error:
+        raise BundleRefused("BUNDLE_UNREADABLE", "the weights have other shapes than the network") from error
+    given = {id(state[name]) for name in tensors if name in state}
+    if unexpected or any(id(state[name]) not in given for name in missing):
+        raise BundleRefused("BUNDLE_UNREADABLE", "the weights are not those of this network")
+
+
+def network_digest(network: torch.nn.Module, tensors: Tensors, shape: str) -> str:
+    """SHA-256 of a network's float16 weights and its shape: the same for a run and for the bundle made of it.
+
+    Unlike the bundle's digest it stays when statistics, figures or a reviewer are renewed, which change no feature.
+
+    Args:
+        shape: JSON text.
+    """
+    kept = {name: one.cpu().contiguous() for name, one in sorted(halved(distinct(network, tensors)).items())}
+    return hashlib.sha256(save(kept) + shape.encode()).hexdigest()
+
+
+def read_statistics(file: Path) -> RangeStatistics:
+    """Statistics of the training scans from a JSON file.
+
+    Raises:
+        BundleRefused: ``STATISTICS_UNFIT``.
+    """
+    try:
+        return _STATISTICS.validate_json(file.read_bytes())
+    except ValidationError as error:
+        raise BundleRefused("STATISTICS_UNFIT", f"{file.name} holds no training statistics") from error
+
+
+def _course(run: Path, config: TrainConfig) -> _Course:
+    if (run / "handover.json").is_file():
+        state = read_handover(run, config).state
+        kept = state.step if state.best_step is None else state.best_step
+        return _Course(state.step, kept, state.best_metrics, state.leg_start)
+    try:
+        result = _RESULT.validate_json((run / "result.json").read_bytes())
+    except (OSError, ValidationError) as error:
+        raise TrainingFailed("HANDOVER_UNUSABLE", f"the training in {run.name} has no result") from error
+    checkpoint = load_newest(run / "checkpoints", config_digest(config))
+    leg_start = 0 if checkpoint is None else checkpoint.state.leg_start
+    return _Course(result.step, result.kept_step, result.metrics, leg_start)
+
+
+def _told(course: _Course, config: TrainConfig) -> list[str]:
+    said = [f"Weights of update {course.kept_step} of {course.step} done, {config.steps} planned; stored as float16."]
+    if course.step < config.steps:
+        said.append("The training was ended before its last update.")
+    if course.leg_start:
+        said.append(
+            f"Trained in legs: the optimiser was started anew at update {course.leg_start}, "
+            f"with {config.run.leg_warm_up_steps} updates of warm-up."
+        )
+    said.append(f"Learned and judged on virtual patients of generator {GENERATOR} alone; no figure is of a patient.")
+    return said
