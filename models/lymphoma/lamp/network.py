@@ -128,12 +128,21 @@ class LampHead(torch.nn.Module):
             getattr(self, f"{name}_scale").copy_(torch.where(spread > 1e-6, spread, torch.ones_like(spread)))
 
     @torch.no_grad()
-    def start_at(self, intercepts: torch.Tensor) -> None:
-        """Sets the intercepts, shape (bins,): the logits of the training fold's bin hazards
-        (:func:`lymphoma.lamp.loss.intercepts`). From 0 every hazard starts at one half and the attention first learns
-        to stand in for an intercept."""
-        if self.intercept is not None:
-            self.intercept.copy_(intercepts)
+    def start_at(self, intercepts: torch.Tensor | None = None) -> None:
+        """Lets every patient start at the same hazards: slopes 0, intercepts as given.
+
+        From intercepts of 0 every hazard starts at one half, and the attention first learns to stand in for an
+        intercept. From slopes drawn at random some patients start ahead of others by chance, which early stopping on
+        few patients may then keep.
+
+        Args:
+            intercepts: (bins,), logits of the training fold's bin hazards (:func:`lymphoma.lamp.loss.intercepts`);
+                None leaves a Cox head, which has none.
+        """
+        with torch.no_grad():
+            self.slope.weight.zero_()
+            if self.intercept is not None and intercepts is not None:
+                self.intercept.copy_(intercepts)
 
     def _aggregate(self, lesions: torch.Tensor, is_lesion: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
         if self.attention is not None:

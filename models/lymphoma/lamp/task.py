@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -18,19 +18,18 @@ from lymphoma.lamp.network import LampHead
 from lymphoma.survival.concordance import harrell
 from lymphoma.survival.follow_up import FollowUp
 from lymphoma.training.batches import draws_of, passing_batch
-from lymphoma.training.config import TrainConfig
 from lymphoma.training.determinism import seed_torch
-from lymphoma.training.result import is_trained
 from lymphoma.training.state import RunState
 from lymphoma.training.task import Draw, Loss, NullLoss
 from lymphoma.training.update import Updater
 
-__all__ = ["HeadBatch", "HeadTask", "LearningSet", "Trained", "risk_of", "train_in_memory"]
+__all__ = ["HeadBatch", "HeadTask", "LearningSet", "Trained", "risk_of", "train_in_memory", "train_on_all"]
 
 AT_ONCE = 256
 """Patients judged at a time: 256 x 32 lesions x 256 features take 8 MB."""
 
 Floats = npt.NDArray[np.float64]
+_CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +42,10 @@ class LearningSet:
     def __post_init__(self) -> None:
         if len(self.bags) != self.follow_up.n:
             raise ValueError(f"{len(self.bags)} patients with {self.follow_up.n} outcomes")
+
+    def take(self, index: npt.NDArray[np.int64]) -> LearningSet:
+        """The patients at ``index``."""
+        return LearningSet(self.bags.take(torch.as_tensor(index)), self.follow_up.take(index))
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,8 +102,8 @@ class HeadTask:
     def network(self) -> LampHead:
         head = LampHead(self.arm.shape)
         head.standardise_by(self.training.bags)
-        if self.arm.shape.head == "discrete" and self.arm.start_at_hazards:
-            head.start_at(intercepts(self.hazards))
+        if self.arm.start_at_hazards:
+            head.start_at(intercepts(self.hazards) if self.arm.shape.head == "discrete" else None)
         return head
 
     def batch(self, draw: Draw) -> HeadBatch:
@@ -154,7 +157,7 @@ class HeadTask:
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """What :func:`train_in_memory` comes to.
+    """What a run in memory comes to.
 
     Attributes:
         network: with the kept weights, in evaluation mode. kept_step: updates done when they were. steps: in all.
@@ -177,31 +180,89 @@ def train_in_memory(task: HeadTask, seed: int, *, steps: int | None = None) -> T
     Batches of one patient that are accumulated become one padded batch: the gradient is the same but for rounding.
     Step 0 is judged too, so that a run which only gets worse keeps the constant hazards it started with.
     """
-    arm = replace(task.arm, batch_size=task.arm.patients_an_update, accumulation=1)
-    task = replace(task, arm=arm)
-    config = train_config(arm, seed, steps)
-    device = torch.device("cpu")
-    seed_torch(seed, device)
-    network = task.network()
-    updater = Updater(task, config, network, device, 0)
-    history: list[tuple[int, float, float]] = []
-    state, best = _judged(task, network, RunState(), config, {}, history)
-    batches = _batches(task, config)
-    patience = config.validation.patience or config.steps
-    while state.step < config.steps and state.stale < patience:
-        state = state.after_update(updater.update(state.step, batches).finite)
-        if state.step % (config.validation.every_steps or config.steps) == 0 or state.step == config.steps:
-            state, best = _judged(task, network, state, config, best, history)
-    network.load_state_dict(best)
-    null = task.null_loss
-    done = is_trained(state.best_metrics, null)
+    walk = _Walk(task, seed, steps)
+    state, history = _together([walk])
+    walk.network.load_state_dict(walk.best)
+    return _told(walk.network, state, history, task.null_loss.value)
+
+
+def train_on_all(arm: Arm, patients: LearningSet, seed: int, *, folds: int = 5, steps: int | None = None) -> Trained:
+    """For few patients: the number of updates is where the mean validation loss of inner folds is least, and the head
+    is then trained with it on everybody. A fifth of 160 patients alone is too few to stop by.
+
+    Losses are means over the folds, of the runs that chose the number; the last run has nobody left to be judged on.
+    """
+    order = np.random.default_rng([seed, folds]).permutation(len(patients.bags))
+    walks = []
+    for part in np.array_split(order, folds):
+        rest = np.setdiff1d(order, part)
+        walks.append(_Walk(HeadTask(arm, patients.take(rest), patients.take(part)), seed, steps))
+    state, history = _together(walks)
+    null = float(np.mean([walk.task.null_loss.value for walk in walks]))
+    last = _Walk(HeadTask(arm, patients, patients), seed, steps)
+    last.advance(state.best_step or 0)
+    return _told(last.network, state, history, null)
+
+
+class _Walk:
+    """One network on its way, as many updates at a time as asked for."""
+
+    def __init__(self, task: HeadTask, seed: int, steps: int | None) -> None:
+        arm = replace(task.arm, batch_size=task.arm.patients_an_update, accumulation=1)
+        self.task = replace(task, arm=arm)
+        self.config = train_config(arm, seed, steps)
+        seed_torch(seed, _CPU)
+        self.network = self.task.network()
+        self._updater = Updater(self.task, self.config, self.network, _CPU, 0)
+        self._batches = self._all_batches()
+        self._step = 0
+        self.best: dict[str, torch.Tensor] = {}
+
+    def advance(self, updates: int) -> None:
+        for _ in range(updates):
+            self._updater.update(self._step, self._batches)
+            self._step += 1
+        self.network.eval()
+
+    def keep(self) -> None:
+        self.best = {name: tensor.detach().clone() for name, tensor in self.network.state_dict().items()}
+
+    def _all_batches(self) -> Iterator[HeadBatch]:
+        for step in range(self.config.steps):
+            for draw in draws_of(self.config, step):
+                yield self.task.batch(draw)
+
+
+def _together(walks: Sequence[_Walk]) -> tuple[RunState, list[tuple[int, float, float]]]:
+    """Walks all side by side until the mean of their validation losses has stopped falling."""
+    config = walks[0].config
+    every, patience = config.validation.every_steps or config.steps, config.validation.patience or config.steps
+    state, history = RunState(), []
+    while True:
+        found = [walk.task.validate(walk.network.eval(), _CPU) for walk in walks]
+        means = {name: float(np.mean([one[name] for one in found])) for name in found[0]}
+        history.append((state.step, means["nll"], means["harrell"]))
+        state = state.after_validation(means, config.validation)
+        if state.best_step == state.step:
+            for walk in walks:
+                walk.keep()
+        if state.step >= config.steps or state.stale >= patience:
+            return state, history
+        updates = min(every, config.steps - state.step)
+        for walk in walks:
+            walk.advance(updates)
+        state = replace(state, step=state.step + updates)
+
+
+def _told(network: LampHead, state: RunState, history: list[tuple[int, float, float]], null: float) -> Trained:
+    nll_kept = state.best_metrics["nll"]
     kept = state.best_step or 0
-    return Trained(network.eval(), kept, state.step, state.best_metrics["nll"], null.value, done, tuple(history))
+    return Trained(network.eval(), kept, state.step, nll_kept, null, nll_kept < null, tuple(history))
 
 
 def risk_of(network: torch.nn.Module, bags: LesionBags) -> Floats:
     """Risk of each patient, higher is worse, shape (n,); the network in evaluation mode."""
-    found: Floats = risk(_logits(network, bags, torch.device("cpu"))).double().numpy()
+    found: Floats = risk(_logits(network, bags, _CPU)).double().numpy()
     return found
 
 
@@ -210,26 +271,3 @@ def _logits(network: torch.nn.Module, bags: LesionBags, device: torch.device) ->
     everybody = torch.arange(len(bags))
     parts = [everybody[first : first + AT_ONCE] for first in range(0, len(bags), AT_ONCE)]
     return torch.cat([network(bags.take(part).to(device)).logits.float().cpu() for part in parts])
-
-
-def _judged(
-    task: HeadTask,
-    network: LampHead,
-    state: RunState,
-    config: TrainConfig,
-    best: dict[str, torch.Tensor],
-    history: list[tuple[int, float, float]],
-) -> tuple[RunState, dict[str, torch.Tensor]]:
-    network.eval()
-    values = task.validate(network, torch.device("cpu"))
-    history.append((state.step, values["nll"], values["harrell"]))
-    state = state.after_validation(values, config.validation)
-    if state.best_step == state.step:
-        best = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
-    return state, best
-
-
-def _batches(task: HeadTask, config: TrainConfig) -> Iterator[HeadBatch]:
-    for step in range(config.steps):
-        for draw in draws_of(config, step):
-            yield task.batch(draw)

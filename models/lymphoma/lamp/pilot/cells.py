@@ -20,7 +20,7 @@ from lymphoma.lamp.bags import LesionBags
 from lymphoma.lamp.organs import rows_for
 from lymphoma.lamp.pilot.features import Encoding, bags_of, width_of
 from lymphoma.lamp.pilot.patients import Repetition
-from lymphoma.lamp.task import HeadTask, LearningSet, Trained, risk_of, train_in_memory
+from lymphoma.lamp.task import HeadTask, LearningSet, Trained, risk_of, train_in_memory, train_on_all
 from lymphoma.survival.bootstrap import BLOCK, bootstrap
 from lymphoma.survival.follow_up import FollowUp
 from lymphoma.training.files import write_whole
@@ -33,6 +33,8 @@ BASELINES = ("truth", "log_tmtv", "log_count")
 """Rankings without any training, beside the arms."""
 VALIDATION_SHARE = 0.2
 """Of the training patients, for early stopping."""
+FOLDED_UP_TO = 1000
+"""Patients up to which the number of updates comes from five inner folds instead."""
 RESAMPLE_SEED = 11
 
 Control = Literal["", "lesions_shuffled", "permuted"]
@@ -133,11 +135,12 @@ class Runner:
         if cell.control == "lesions_shuffled":
             training, test = _with_lesions_of_others(training, 1), _with_lesions_of_others(test, 2)
         started_s = time.monotonic()
-        trained, learning = self._train(cell, mode, training)
+        how = ARMS[cell.arm].organs
+        given = rows_for(training, how, training, RESAMPLE_SEED)
+        trained = self._train(cell, mode, given)
         seconds = time.monotonic() - started_s
-        arm = ARMS[cell.arm]
-        on_test = risk_of(trained.network, rows_for(test, arm.organs, learning, RESAMPLE_SEED))
-        on_train = risk_of(trained.network, rows_for(training, arm.organs, learning, RESAMPLE_SEED))
+        on_test = risk_of(trained.network, rows_for(test, how, training, RESAMPLE_SEED))
+        on_train = risk_of(trained.network, given)
         truth_test, harrell_test, draws = mode.judge(on_test, with_draws=cell.control != "permuted")
         truth_train, harrell_train = mode.judge_training(on_train)
         return CellResult(
@@ -158,22 +161,20 @@ class Runner:
             draws,
         )
 
-    def _train(self, cell: Cell, mode: _Mode, training: LesionBags) -> tuple[Trained, LesionBags]:
-        """The trained head, and the patients it learnt on without those of the validation."""
+    def _train(self, cell: Cell, mode: _Mode, training: LesionBags) -> Trained:
         arm = ARMS[cell.arm]
         arm = replace(arm, shape=replace(arm.shape, features=training.lesions.shape[-1]))
         follow_up = mode.outcomes[0].take(np.arange(cell.patients))
         if cell.control == "permuted":
             order = np.random.default_rng([cell.repetition, cell.draw]).permutation(cell.patients)
             follow_up = follow_up.take(order)
+        patients = LearningSet(training, follow_up)
+        seed = 1000 * cell.repetition + cell.draw
+        if cell.patients <= FOLDED_UP_TO:
+            return train_on_all(arm, patients, seed, steps=self._steps)
         learns = cell.patients - round(VALIDATION_SHARE * cell.patients)
-        learning = training.take(torch.arange(learns))
-        sets = []
-        for index in (np.arange(learns), np.arange(learns, cell.patients)):
-            bags = rows_for(training.take(torch.as_tensor(index)), arm.organs, learning, RESAMPLE_SEED)
-            sets.append(LearningSet(bags, follow_up.take(index)))
-        task = HeadTask(arm, sets[0], sets[1])
-        return train_in_memory(task, 1000 * cell.repetition + cell.draw, steps=self._steps), learning
+        learning, validation = patients.take(np.arange(learns)), patients.take(np.arange(learns, cell.patients))
+        return train_in_memory(HeadTask(arm, learning, validation), seed, steps=self._steps)
 
     def _baseline(self, cell: Cell, mode: _Mode) -> CellResult:
         test = self._repetition.test

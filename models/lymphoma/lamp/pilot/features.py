@@ -109,4 +109,4 @@ def _encoded(described: Floats, encoding: Encoding) -> Floats:
     if encoding == "linear":
         return np.asarray(x @ first)
     second = rng.normal(size=(HIDDEN, MIXED)) * BEND / np.sqrt(HIDDEN)
-    return np.tanh(np.tanh(x @ first[:, :HIDDEN]) @ second)
+    return np.asarray(np.tanh(np.tanh(x @ first[:, :HIDDEN]) @ second))

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from lymphoma.evaluation.result import Estimate
 from lymphoma.lamp.arms import ARMS
-from lymphoma.lamp.pilot.cells import BASELINES
+from lymphoma.lamp.pilot.cells import BASELINES, FOLDED_UP_TO
 from lymphoma.lamp.pilot.features import MOST_LESIONS
 from lymphoma.lamp.pilot.patients import PLAIN_WORST
 from lymphoma.lamp.pilot.plan import SIZES
@@ -31,8 +31,9 @@ HEAD = """# What LAMP's head learns at feature level
 Made by `python -m lymphoma.lamp.pilot --out FOLDER --page docs/lamp-pilot.md`; do not edit. {cells} runs.
 
 The patients are virtual and have no images: a sampler fitted to measured ones draws the features of their lesions and
-organs ([virtual patients](virtual-patients.md)). Each repetition has its own 5,000 patients to learn from, a fifth of
-them for early stopping, and its own 5,000 to be judged on. The mechanism of the risk is known, the log hazard ratio
+organs ([virtual patients](virtual-patients.md)). Each repetition has its own 5,000 patients to learn from and its own
+5,000 to be judged on. Of 5,000 a fifth serves for early stopping; with {folded} or fewer, five inner folds choose the
+number of updates and the head is then trained on all. The mechanism of the risk is known, the log hazard ratio
 has a spread of 1. What is shown here says what the head can learn; it says nothing about real patients.
 
 *truth* is the concordance of the risk with the true risk over all pairs of test patients, *Harrell* the C-index with
@@ -54,7 +55,11 @@ def write_page(file: Path, results: PilotResults) -> None:
 
 def markdown(results: PilotResults, *, picture: bool = False) -> str:
     """The page's text."""
-    parts = [HEAD.format(cells=len(results), most=MOST_LESIONS), _arms(results), _positive(results)]
+    parts = [
+        HEAD.format(cells=len(results), most=MOST_LESIONS, folded=FOLDED_UP_TO),
+        _arms(results),
+        _positive(results),
+    ]
     if picture:
         parts.append(
             f"## Learning curves\n\nTest solid, train dashed.\n\n![Concordance with the true risk](images/{PICTURE})\n"
@@ -212,7 +217,8 @@ def _curves(axes: Axes, by_size: Mapping[int, Sequence[Row]]) -> None:
         if not found:
             continue
         sizes = [size for size, _ in found]
-        axes.plot(sizes, [row.truth.value for _, row in found], f"C{colour}-o", markersize=3, label=arm)
+        test = [float("nan") if row.truth.value is None else row.truth.value for _, row in found]
+        axes.plot(sizes, test, f"C{colour}-o", markersize=3, label=arm)
         train = [float("nan") if row.truth_train is None else row.truth_train for _, row in found]
         axes.plot(sizes, train, f"C{colour}--", linewidth=0.8)
 
