@@ -1,7 +1,8 @@
 """One rigid registration of CT to PET for all systems; it moves the CT only where that is clearly better.
 
 The header's alignment is the start and, in a combined scanner, nearly always the answer. What a rigid motion cannot say
-(another breath, a moved arm) stays as it is. Intensities are squeezed for the comparison only; no value of the CT changes.
+(another breath, a moved arm) stays as it is. Intensities are squeezed for the comparison only; no value of the CT
+changes.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from lymphoma.imaging.resample import resample_like, resample_moved
 from lymphoma.imaging.volume import Volume
 from lymphoma.imaging.working import working_grid
 
-__all__ = ["ROTATION_LIMIT_DEG", "SHIFT_LIMIT_MM", "Registration", "apply", "register_ct"]
+__all__ = ["ROTATION_LIMIT_DEG", "SHIFT_LIMIT_MM", "Registration", "Verdict", "apply", "register_ct"]
 
 SHIFT_LIMIT_MM = 15.0
 ROTATION_LIMIT_DEG = 5.0
@@ -29,13 +30,21 @@ search, or of the pair."""
 
 CLEAR_GAIN = 0.03
 """Share by which mutual information must grow. Measured on virtual patients, whole bodies: with nothing to correct the
-search gains under .006, with 2 mm .02, with 3 mm .05, with 8 mm .3."""
+search gains under .01, with 2 mm .04, with 3 mm .05, with 8 mm .3."""
+
+CLEAR_GAIN_SHORT = 0.15
+"""The same of a cropped scan, where the diaphragm in another breath can be most of what is seen: a chest of 190 mm
+gained up to .13 by following it, with nothing else to correct."""
 
 CLEAR_MOTION_MM = 2.0
 """Less than half a voxel of the PET is not worth an interpolation of the CT."""
 
 LEAST_INFORMATION = 0.05
-"""nats; below, PET and CT say nothing of each other even at the best place."""
+LEAST_INFORMATION_LONG = 0.5
+"""nats, at the best place; below, PET and CT are not of one patient. A long scan of one patient reaches .6 to 1.0 on
+virtual patients, with somebody else's CT .1 to .45; a chest may have .3 and be right."""
+
+LONG_MM = 600.0
 
 LEAST_VOXELS = 500
 """Working voxels of body, a quarter of a litre: 32 x 32 cells of a joint histogram cannot be filled by fewer."""
@@ -122,7 +131,8 @@ def register_ct(suv: Volume, ct_hu: Volume) -> Registration:
         after = search.information(found)
     except RuntimeError:  # ITK's only error: too little of the CT lies in the PET
         return _unmoved(pet, body, "not_credible")
-    return _judged(found, before, after)
+    sections = _length_mm(pet, body)
+    return _judged(found, before, after, long=sections >= LONG_MM)
 
 
 def apply(ct_hu: Volume, like: Volume, registration: Registration, *, fill: float = -1024.0) -> Volume:
@@ -213,14 +223,15 @@ def _unmoved(pet: Volume, body: Mask, verdict: Verdict) -> Registration:
     return Registration(False, 0.0, 0.0, 0.0, 0.0, verdict, still.GetParameters(), still.GetCenter())
 
 
-def _judged(found: sitk.Euler3DTransform, before: float, after: float) -> Registration:
+def _judged(found: sitk.Euler3DTransform, before: float, after: float, *, long: bool) -> Registration:
     shift_mm = float(np.linalg.norm(found.GetTranslation()))
     cosine = (np.trace(np.array(found.GetMatrix()).reshape(3, 3)) - 1.0) / 2.0
     rotation_deg = math.degrees(math.acos(min(1.0, max(-1.0, float(cosine)))))
+    least, clear = (LEAST_INFORMATION_LONG, CLEAR_GAIN) if long else (LEAST_INFORMATION, CLEAR_GAIN_SHORT)
     verdict: Verdict = "aligned"
-    if after < LEAST_INFORMATION or shift_mm > SHIFT_LIMIT_MM or rotation_deg > ROTATION_LIMIT_DEG:
+    if after < least or shift_mm > SHIFT_LIMIT_MM or rotation_deg > ROTATION_LIMIT_DEG:
         verdict = "not_credible"
-    elif after - before >= CLEAR_GAIN * before and _motion_mm(shift_mm, rotation_deg) >= CLEAR_MOTION_MM:
+    elif after - before >= clear * before and _motion_mm(shift_mm, rotation_deg) >= CLEAR_MOTION_MM:
         verdict = "moved"
     return Registration(
         applied=verdict == "moved",
@@ -232,6 +243,13 @@ def _judged(found: sitk.Euler3DTransform, before: float, after: float) -> Regist
         parameters=tuple(found.GetParameters()),
         centre_mm=found.GetCenter(),
     )
+
+
+def _length_mm(pet: Volume, body: Mask) -> float:
+    """Length of the body seen, along the patient."""
+    axis = head_axis(pet)[0]
+    others = tuple(one for one in range(3) if one != axis)
+    return float(body.any(axis=others).sum() * pet.spacing_mm[2 - axis])
 
 
 def _motion_mm(shift_mm: float, rotation_deg: float) -> float:

@@ -48,7 +48,10 @@ _ALL = (
     PatientSet("l2-test", 3_010_000, 120, "images", HOSPITAL, "L2: where a prognosis system is judged"),
     PatientSet("network-train", 4_000_000, 240, "images", TRAINING, "segmentation and anatomy networks learn"),
     PatientSet("network-validation", 4_010_000, 40, "images", TRAINING, "their early stopping"),
+    PatientSet("review-train", 4_030_000, 240, "images", TRAINING, "the reviewer of candidates learns"),
     PatientSet("network-test", 4_020_000, 80, "images", HOSPITAL, "their figures on generator A"),
+    PatientSet("range-train-wide", 4_050_000, 500, "images", TRAINING, "what a scan in range looks like"),
+    PatientSet("range-train-hospital", 4_055_000, 500, "images", HOSPITAL, "the same, as hospitals send it"),
 )
 
 SETS: dict[str, PatientSet] = {one.name: one for one in _ALL}
