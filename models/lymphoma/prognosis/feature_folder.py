@@ -92,6 +92,7 @@ class _Index:
     layout: int
     source: FeatureSource
     patients: dict[str, _Entry] = field(default_factory=dict)
+    passed_over: dict[str, str] = field(default_factory=dict)
 
 
 _KNOWN = TypeAdapter(_Known)
@@ -148,6 +149,11 @@ class FeatureFolder:
         """Digests of the patients, in ascending order."""
         return tuple(sorted(self._index.patients))
 
+    @property
+    def passed_over(self) -> Mapping[str, str]:
+        """Digest of a patient without features -> code of the reason."""
+        return self._index.passed_over
+
     def __contains__(self, content: str) -> bool:
         return content in self._index.patients
 
@@ -173,6 +179,11 @@ class FeatureFolder:
             truth = hashlib.sha256(patient.truth).hexdigest()
         entry = _Entry(file_sha256(self._file(patient.content)), truth)
         self._index = replace(self._index, patients={**self._index.patients, patient.content: entry})
+        self._keep_index()
+
+    def pass_over(self, content: str, code: str) -> None:
+        """Keeps that a patient has no features, so that the next run does not look again."""
+        self._index = replace(self._index, passed_over={**self._index.passed_over, content: code})
         self._keep_index()
 
     def read(self, content: str) -> FeaturePatient:
