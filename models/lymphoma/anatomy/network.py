@@ -132,7 +132,8 @@ def most_likely_on(
     best = torch.full((len(k_way), len(j_way), len(i_way)), -torch.inf)
     label = torch.zeros(best.shape, dtype=torch.uint8)
     for number, scores in enumerate(torch.log_softmax(logits.float(), dim=0)):
-        there = torch.einsum("xk,yj,zi,kji->xyz", k_way, j_way, i_way, scores)
+        # from left to right, so that each step is one axis; the ways first would span terabytes
+        there = torch.einsum("kji,xk,yj,zi->xyz", scores, k_way, j_way, i_way)
         better = there > best
         best = torch.where(better, there, best)
         label[better] = number
