@@ -218,11 +218,14 @@
       rowsTable(['', 'Organ', 'mL', 'SUVmax', 'Status', 'Probability', ''], rows));
   }
 
-  function outOfRange(read) {
+  // what limits the lesions: a scan that the networks may not judge, or a judge that learned from virtual patients
+  function limits(read) {
     var made = read && read.segmentation || {};
-    if (made.in_range !== 'outside') return null;
     var failed = (made.in_range_features || []).map(words).join(', ');
-    return make('div', 'n-row', 'Scan out of range' + (failed ? ' (' + failed + ')' : '') + ': threshold only; physiological uptake not removed; no prognosis.');
+    if (made.in_range === 'outside') {
+      return make('div', 'n-row', 'Scan out of range' + (failed ? ' (' + failed + ')' : '') + ': threshold only; physiological uptake not removed; no prognosis.');
+    }
+    return made.evidence === 'E0' ? make('div', 'n-row n-quiet', 'Lesions judged by a simulation-trained network, not for clinical use.') : null;
   }
 
   function deliveries(job) {
@@ -287,7 +290,7 @@
         files.appendChild(link(KINDS[one.kind] || one.kind, pdf ? '../instances/' + one.id + '/pdf' : '#instance?uuid=' + one.id, pdf));
       });
     }
-    return [head(job.state, job), fault(job), stages(job), figures(job.summary || {}), outOfRange(read), files, deliveries(job),
+    return [head(job.state, job), fault(job), stages(job), figures(job.summary || {}), limits(read), files, deliveries(job),
       lesionList(job, read), rejectedList(job, read), actions(study, job)];
   }
 

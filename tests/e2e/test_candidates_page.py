@@ -122,6 +122,7 @@ def test_one_click_in_orthancs_panel(
         panel = page.text("#nodal-panel")
         assert "Lesions: 1 to be confirmed" in panel
         assert "Not taken for lesions: 3" in panel
+        assert "simulation-trained network, not for clinical use" in panel
         page.value("document.querySelectorAll('#nodal-panel details')[1].open = true")
         assert "<b>brain</b>" in page.text("#nodal-panel")  # as text, never as markup
         page.picture(tmp_path / "panel.png")

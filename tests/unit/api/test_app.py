@@ -334,7 +334,7 @@ class TestPages:
         assert 'src="/' not in page.text
         assert 'href="/' not in page.text
 
-    @pytest.mark.parametrize("name", ["nodal.css", "nodal.js", "audit.js", "job.js", "docs.js"])
+    @pytest.mark.parametrize("name", ["nodal.css", "nodal.js", "audit.js", "candidates.js", "job.js", "docs.js"])
     def test_what_they_load(self, client: TestClient, name: str) -> None:
         found = client.get(f"/ui/static/{name}")
         assert found.status_code == 200
