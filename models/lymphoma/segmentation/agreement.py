@@ -21,7 +21,17 @@ from scipy import ndimage
 
 from lymphoma.survival.bootstrap import Interval, bootstrap, difference, interval
 
-__all__ = ["LARGE_ML", "AgreementFigures", "LesionAgreement", "Spared", "against", "agreement", "gap", "summarise"]
+__all__ = [
+    "LARGE_ML",
+    "AgreementFigures",
+    "LesionAgreement",
+    "Spared",
+    "against",
+    "agreement",
+    "gap",
+    "paired",
+    "summarise",
+]
 
 LARGE_ML = 3.0
 """The node's volume rule: what a segmenter may leave out by its own rule is counted apart."""
@@ -127,8 +137,24 @@ def gap(
     first: Sequence[LesionAgreement], second: Sequence[LesionAgreement], *, resamples: int = 2000, seed: int = 5
 ) -> AgreementFigures:
     """Figures of ``first`` less those of ``second``, patients who are not the same: each is drawn by itself."""
-    here, draws = _drawn(first, resamples, seed)
-    there, others = _drawn(second, resamples, seed + 1)
+    return _less(_drawn(first, resamples, seed), _drawn(second, resamples, seed + 1))
+
+
+def paired(
+    first: Sequence[LesionAgreement], second: Sequence[LesionAgreement], *, resamples: int = 2000, seed: int = 5
+) -> AgreementFigures:
+    """Figures of one method less those of another on the same patients, in the same order: they are drawn together.
+
+    Raises:
+        ValueError: other numbers of patients.
+    """
+    if len(first) != len(second):
+        raise ValueError("a paired difference needs the same patients")
+    return _less(_drawn(first, resamples, seed), _drawn(second, resamples, seed))
+
+
+def _less(first: tuple[list[float], Floats], second: tuple[list[float], Floats]) -> AgreementFigures:
+    (here, draws), (there, others) = first, second
     found = {}
     for at, name in enumerate(_NAMES):
         pairs = np.column_stack((draws[:, at], others[:, at]))

@@ -11,7 +11,15 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from lymphoma.segmentation.agreement import AgreementFigures, LesionAgreement, Spared, against, gap, summarise
+from lymphoma.segmentation.agreement import (
+    AgreementFigures,
+    LesionAgreement,
+    Spared,
+    against,
+    gap,
+    paired,
+    summarise,
+)
 from lymphoma.survival.bootstrap import Interval
 from lymphoma.training.files import write_whole
 
@@ -28,6 +36,9 @@ __all__ = [
 
 REFERENCE = "suv4"
 """The method against whose drawing it is counted what is removed and what is kept."""
+
+COMPARED = (("lamp", "plain"), ("hybrid", "suv4"), ("hybrid", "lamp"))
+"""Who is said to be better than whom, if at all: where the interval of the paired difference leaves 0 out."""
 
 Judged = Mapping[str, Sequence[LesionAgreement]]
 """Method -> agreement of each patient, in one order of patients."""
@@ -91,11 +102,22 @@ class MethodGap:
 
 
 @dataclass(frozen=True)
+class MethodPair:
+    """Figures of ``method`` less those of ``other`` on the same patients."""
+
+    cohort: str
+    method: str
+    other: str
+    figures: AgreementFigures
+
+
+@dataclass(frozen=True)
 class Evaluation:
-    """All figures, cohort by cohort and method by method."""
+    """All figures, cohort by cohort and method by method; ``pairs`` as of :data:`COMPARED`."""
 
     rows: tuple[MethodFigures, ...]
     gaps: tuple[MethodGap, ...]
+    pairs: tuple[MethodPair, ...]
 
 
 _EVALUATION = TypeAdapter(Evaluation)
@@ -107,8 +129,11 @@ def figures_of(judged: Mapping[str, Judged], words: Mapping[str, str]) -> Evalua
     Args:
         judged: cohort -> its results; with two cohorts the gap between them is told too. words: method -> what it is.
     """
-    rows = []
+    rows, pairs = [], []
     for cohort, methods in judged.items():
+        for method, other in COMPARED:
+            if method in methods and other in methods:
+                pairs.append(MethodPair(cohort, method, other, paired(methods[method], methods[other])))
         reference = methods.get(REFERENCE)
         for method, patients in methods.items():
             spared = None if reference is None or method == REFERENCE else against(patients, reference)
@@ -117,7 +142,7 @@ def figures_of(judged: Mapping[str, Judged], words: Mapping[str, str]) -> Evalua
     if len(judged) == 2:
         first, second = judged.values()
         gaps = [MethodGap(method, gap(first[method], second[method])) for method in first if method in second]
-    return Evaluation(tuple(rows), tuple(gaps))
+    return Evaluation(tuple(rows), tuple(gaps), tuple(pairs))
 
 
 def write_evaluation(file: Path, evaluation: Evaluation) -> None:
@@ -154,14 +179,18 @@ _COLUMNS: tuple[tuple[str, str, int], ...] = (
 
 
 def tables_of(evaluation: Evaluation) -> str:
-    """Markdown: a table for each cohort, one of what is removed and kept, one of the gap."""
+    """Markdown: a table for each cohort, one of methods against each other, one of the gap."""
     parts = []
     for cohort in dict.fromkeys(row.cohort for row in evaluation.rows):
         rows = [row for row in evaluation.rows if row.cohort == cohort]
         parts.append(f"### {cohort}, {rows[0].patients} patients\n\n" + _figures_table(rows))
+    if evaluation.pairs:
+        told = [(f"{one.method} less {one.other}, {one.cohort}", one.figures) for one in evaluation.pairs]
+        parts.append("### One method less another, on the same patients\n\n" + _differences(told))
     if evaluation.gaps:
         first, second = dict.fromkeys(row.cohort for row in evaluation.rows)
-        parts.append(f"### The gap: {first} less {second}\n\n" + _gap_table(evaluation.gaps))
+        told = [(one.method, one.figures) for one in evaluation.gaps]
+        parts.append(f"### The gap: {first} less {second}\n\n" + _differences(told))
     return "\n\n".join(parts) + "\n"
 
 
@@ -175,10 +204,10 @@ def _figures_table(rows: Sequence[MethodFigures]) -> str:
     return "\n".join(lines)
 
 
-def _gap_table(gaps: Sequence[MethodGap]) -> str:
+def _differences(told: Sequence[tuple[str, AgreementFigures]]) -> str:
     lines = [_line(["method", *(title for _, title, _ in _COLUMNS)]), _line(["---"] * (len(_COLUMNS) + 1))]
-    for one in gaps:
-        lines.append(_line([one.method, *(_cell(getattr(one.figures, name), digits) for name, _, digits in _COLUMNS)]))
+    for name, figures in told:
+        lines.append(_line([name, *(_cell(getattr(figures, column), digits) for column, _, digits in _COLUMNS)]))
     return "\n".join(lines)
 
 

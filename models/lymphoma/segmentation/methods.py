@@ -80,7 +80,7 @@ class Method:
         lesions = drawn.lesion_map.array
         if not self.judges:
             return (lesions > 0,)
-        accepted = [one.lesion for one in drawn.judged if one.status == "accepted"]
+        accepted = [one.lesion or 0 for one in drawn.judged if one.status == "accepted"]
         return np.isin(lesions, accepted), lesions > 0
 
 

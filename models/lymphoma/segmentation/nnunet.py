@@ -239,7 +239,7 @@ def _read(path: Path, grid: Volume) -> npt.NDArray[np.int64]:
         raise NotComputable("ENGINE_OUTPUT", "nnU-Net's label map cannot be read") from error
     if not found.same_grid(grid, SAME_MM):
         raise NotComputable("ENGINE_OUTPUT", "nnU-Net's label map lies on another grid than the PET")
-    labels = np.rint(found.array).astype(np.int64)
+    labels: npt.NDArray[np.int64] = np.rint(found.array).astype(np.int64)
     if (labels != found.array).any():
         raise NotComputable("ENGINE_OUTPUT", "nnU-Net's label map holds fractions")
     return labels

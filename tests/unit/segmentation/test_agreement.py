@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from lymphoma.segmentation.agreement import LesionAgreement, agreement, gap, summarise
+from lymphoma.segmentation.agreement import LesionAgreement, agreement, gap, paired, summarise
 
 pytestmark = pytest.mark.unit
 
@@ -105,6 +105,18 @@ def test_the_gap_of_two_groups_of_patients() -> None:
     assert alike.dice.lower < 0 < alike.dice.upper
     assert alike.dice.p is not None
     assert alike.dice.p > 0.5
+
+
+def test_a_paired_difference_knows_that_the_patients_are_the_same() -> None:
+    rng = np.random.default_rng(2)
+    first = [replace(OVER, false_positive_ml=float(v)) for v in rng.uniform(0, 100, size=40)]
+    second = [replace(one, false_positive_ml=one.false_positive_ml + 3.0) for one in first]
+    together, apart = paired(first, second).false_positive_ml, gap(first, second).false_positive_ml
+    assert together.estimate == apart.estimate == pytest.approx(-3.0)
+    assert together.upper == pytest.approx(-3.0)
+    assert apart.lower < -5.0 < 0.0 < apart.upper
+    with pytest.raises(ValueError, match="same patients"):
+        paired(first, second[1:])
 
 
 def test_a_figure_that_no_patient_has_is_not_a_number() -> None:

@@ -10,15 +10,18 @@ import numpy as np
 import pytest
 import torch
 from lymphoma.anatomy import Anatomy, NoAnatomy
-from lymphoma.errors import NotComputable, TrainingFailed
+from lymphoma.errors import BundleRefused, NotComputable, TrainingFailed
 from lymphoma.imaging import Volume
+from lymphoma.lesions import label_lesions
 from lymphoma.segmentation.agreement import LesionAgreement, against
 from lymphoma.segmentation.delineation import Candidate, Delineation
+from lymphoma.segmentation.describe import NETWORK_FEATURES, PLAIN_FEATURES
 from lymphoma.segmentation.evaluate import generator_a, judge, main
 from lymphoma.segmentation.evaluated import Kept, figures_of, read_evaluation, tables_of, write_evaluation
-from lymphoma.segmentation.methods import Method, lamp_method, plain_method, threshold_methods
+from lymphoma.segmentation.methods import Method, hybrid_method, lamp_method, plain_method, threshold_methods
 from lymphoma.segmentation.network import LampNetwork, LampShape
 from lymphoma.segmentation.plain import plain_network
+from lymphoma.segmentation.reviewer import Judge, Reviewer
 from lymphoma.survival.clinical import ClinicalFactors
 from lymphoma.training.case import Case, Subject
 from lymphoma.training.result import save_weights
@@ -146,6 +149,10 @@ def test_figures_survive_their_file_and_stand_in_tables(tmp_path: Path) -> None:
     assert cells[3:7] == ["0.0 (0.0, 0.0)", "1.0 (1.0, 1.0)", "1.00 (1.00, 1.00)", "0.50 (0.50, 0.50)"]
     assert cells[7] == "-"
     assert cells[-2:] == ["0.95 (0.95, 0.95)", "0.90 (0.90, 0.90)"]
+    assert not any("less plain" in line for line in lines)
+    cohorts["generator A"] |= {"plain": [OVER] * 4}
+    more = tables_of(figures_of(cohorts, words | {"plain": "U-Net"})).splitlines()
+    assert any(line.startswith("| lamp less plain, generator A | 0.40 (0.40, 0.40)") for line in more)
     assert any(line.startswith("| lamp | 0.40") for line in lines)  # the gap of Dice, .9 - .5
 
 
@@ -194,6 +201,39 @@ def test_networks_open_from_a_training_and_draw(tmp_path: Path, study: tuple[Vol
         np.testing.assert_array_equal(mask, drawn.probability.array > 0.5)
         assert 0.0 < drawn.probability.array.max() < 1.0
     assert lamp_method(tmp_path / "lamp", 0.0).identity != lamp_method(tmp_path / "lamp", 3.0).identity
+
+
+def always(features: tuple[str, ...], log_odds: float) -> Judge:
+    wide = (0.0,) * len(features)
+    return Judge(features, log_odds, (), 1.0, 0.0, (-1e9,) * len(features), (1e9,) * len(features), wide, 1, 1)
+
+
+def test_the_hybrid_draws_candidates_and_asks_its_reviewer(tmp_path: Path, study: tuple[Volume, Volume]) -> None:
+    network = LampNetwork(LampShape())
+    save_weights(tmp_path, network.state_dict(), network.state_dict())
+    found = {}
+    for log_odds in (3.0, 0.0):
+        features = (*PLAIN_FEATURES, *NETWORK_FEATURES)
+        reviewer = Reviewer(always(features, log_odds), always(PLAIN_FEATURES, -3.0))
+        (tmp_path / "review.json").write_text(reviewer.to_json())
+        method = hybrid_method(tmp_path, tmp_path / "review.json", "organs", 3.0)
+        assert method.needs_organs
+        assert method.names == ("hybrid", "hybrid_unconfirmed")
+        organs = Anatomy("given", study[0].with_array(np.zeros(study[0].array.shape, np.uint8)), {1: "liver"})
+        found[method.identity] = method.masks(method.segmenter.segment(*study, organs))
+    sure, unsure = found.values()
+    taken = label_lesions(study[0].array >= 4.0, study[0].voxel_volume_ml, 3.0) > 0
+    assert taken.any()
+    np.testing.assert_array_equal(sure[0], taken)
+    assert not unsure[0].any()
+    np.testing.assert_array_equal(unsure[1], taken)
+
+
+def test_a_hybrid_without_a_reviewer_is_refused(tmp_path: Path) -> None:
+    network = LampNetwork(LampShape())
+    save_weights(tmp_path, network.state_dict(), network.state_dict())
+    with pytest.raises(BundleRefused, match="BUNDLE_FILE_MISSING"):
+        hybrid_method(tmp_path, None, "organs", 3.0)
 
 
 def test_other_weights_are_another_method(tmp_path: Path) -> None:
