@@ -13,7 +13,7 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from lymphoma.errors import BundleRefused
 from lymphoma.segmentation.delineation import Status
@@ -163,13 +163,14 @@ class Reviewer:
         """
         try:
             content = json.loads(text)
-            layout = content.pop("layout", None)
-            if layout != _LAYOUT:
-                raise BundleRefused("BUNDLE_UNREADABLE", f"the reviewer has layout {layout}, not {_LAYOUT}")
-            return _READER.validate_python(content)
-        except (AttributeError, ValueError, ValidationError) as error:
-            if isinstance(error, BundleRefused):
-                raise
+        except ValueError as error:
+            raise BundleRefused("BUNDLE_UNREADABLE", "the reviewer's text is no JSON") from error
+        layout = content.get("layout") if isinstance(content, dict) else None
+        if layout != _LAYOUT:
+            raise BundleRefused("BUNDLE_UNREADABLE", f"the reviewer has layout {layout}, not {_LAYOUT}")
+        try:
+            return _READER.validate_python({key: value for key, value in content.items() if key != "layout"})
+        except ValueError as error:
             raise BundleRefused("BUNDLE_UNREADABLE", "the reviewer's text is none of this version") from error
 
 
