@@ -10,6 +10,8 @@ from lymphoma.anatomy import AnatomyEngine, NoAnatomy
 from lymphoma.anatomy.shipped import SYSTEM, open_bundle
 from lymphoma.anatomy.totalsegmentator import TotalSegmentator
 from lymphoma.errors import BundleRefused
+from lymphoma.inference.device import Processor
+from lymphoma.inference.device import Processor
 
 from nodal.errors import Code
 from nodal.findings import Flag
@@ -37,7 +39,7 @@ class OpenedAnatomy:
     content: str
 
 
-def open_anatomy_engine(settings: Settings, shelf: Shelf) -> OpenedAnatomy:
+def open_anatomy_engine(settings: Settings, shelf: Shelf, processor: Processor | None = None) -> OpenedAnatomy:
     """The engine of ``anatomy.engine``.
 
     "network" without a bundle that may be used is no engine, with a flag: studies are measured all the same. The
@@ -45,6 +47,8 @@ def open_anatomy_engine(settings: Settings, shelf: Shelf) -> OpenedAnatomy:
 
     Args:
         shelf: whose bundle "anatomy" is taken, that of the settings before the shipped one.
+        processor: where the network runs; the CPU in float32 by default.
+        processor: of the network; the one that suits the machine by default.
     """
     match settings.anatomy.engine:
         case "none":
@@ -52,7 +56,7 @@ def open_anatomy_engine(settings: Settings, shelf: Shelf) -> OpenedAnatomy:
         case "totalsegmentator":
             return _totalsegmentator(settings.engines.totalsegmentator)
         case "network":
-            return _network(shelf)
+            return _network(shelf, processor)
 
 
 def _totalsegmentator(asked: TotalSegmentatorSettings) -> OpenedAnatomy:
@@ -60,11 +64,11 @@ def _totalsegmentator(asked: TotalSegmentatorSettings) -> OpenedAnatomy:
     return OpenedAnatomy(engine, None, _content("totalsegmentator", *asked.command, str(asked.fast)))
 
 
-def _network(shelf: Shelf) -> OpenedAnatomy:
+def _network(shelf: Shelf, processor: Processor | None) -> OpenedAnatomy:
     bundle = shelf.bundles.get(SYSTEM)
     if bundle is not None:
         try:
-            return OpenedAnatomy(open_bundle(bundle), None, _content("network", bundle.digest))
+            return OpenedAnatomy(open_bundle(bundle, processor), None, _content("network", bundle.digest))
         except BundleRefused as error:
             return _without(Code(error.code), error.reason)
     refused = shelf.refused.get(SYSTEM)

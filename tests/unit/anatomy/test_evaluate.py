@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +22,33 @@ from lymphoma.imaging.volume import Volume
 from lymphoma.inference.device import Processor
 from lymphoma.simulation.cohort import VirtualCohort
 from lymphoma.simulation.protocol import Protocol
+from lymphoma.training.case import Case, Subject
 from lymphoma.training.result import save_weights
 
 pytestmark = pytest.mark.unit
 
 TABLE = shipped_classes()
-COHORT = VirtualCohort("few", range(70, 72), protocol=Protocol((12.0, 12.0, 12.0), 44, ct_on_pet_grid=True))
+VIRTUAL = VirtualCohort("few", range(70, 72), protocol=Protocol((12.0, 12.0, 12.0), 44, ct_on_pet_grid=True))
+
+
+@dataclass(frozen=True)
+class Few:
+    """The same patients, each made once for all tests."""
+
+    name: str = "few"
+    virtual: bool = True
+    subjects: Sequence[Subject] = tuple(VIRTUAL.subjects)
+
+    def load(self, subject: Subject) -> Case:
+        return made(subject)
+
+
+@cache
+def made(subject: Subject) -> Case:
+    return VIRTUAL.load(subject)
+
+
+COHORT = Few()
 
 
 @dataclass(frozen=True, eq=False)

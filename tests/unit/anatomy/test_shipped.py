@@ -73,5 +73,5 @@ def test_weights_of_another_network_are_refused(tmp_path: Path, fault: str) -> N
 
 
 def test_any_other_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(TrainingFailed, match="neither a bundle nor"):
+    with pytest.raises(TrainingFailed, match="HANDOVER_UNUSABLE"):
         open_anatomy(tmp_path)
