@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from lymphoma.evaluation.figures import verdict
 from lymphoma.evaluation.result import Estimate
+from lymphoma.lamp.arms import ARMS
 from lymphoma.lamp.pilot.cells import BASELINES, CellResult, Control, read_cell
 from lymphoma.survival.bootstrap import difference
 
@@ -163,7 +164,8 @@ def rows_of(arms: Mapping[str, Mapping[int, CellResult]]) -> tuple[Row, ...]:
     """One row an arm; a baseline is shown on the repetitions that some arm has."""
     shown = {number for arm, found in arms.items() if arm not in BASELINES for number in found}
     oracle = arms.get("truth", {})
-    return tuple(_row(arm, [found[n] for n in sorted(found) if n in shown], oracle) for arm, found in arms.items())
+    ordered = [name for name in (*BASELINES, *ARMS) if name in arms]
+    return tuple(_row(name, [arms[name][n] for n in sorted(arms[name]) if n in shown], oracle) for name in ordered)
 
 
 def compare(group: Group, arms: Mapping[str, Mapping[int, CellResult]]) -> list[Comparison]:
