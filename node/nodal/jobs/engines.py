@@ -11,7 +11,6 @@ from lymphoma.anatomy.shipped import SYSTEM, open_bundle
 from lymphoma.anatomy.totalsegmentator import TotalSegmentator
 from lymphoma.errors import BundleRefused
 from lymphoma.inference.device import Processor
-from lymphoma.inference.device import Processor
 
 from nodal.errors import Code
 from nodal.findings import Flag
@@ -48,7 +47,6 @@ def open_anatomy_engine(settings: Settings, shelf: Shelf, processor: Processor |
     Args:
         shelf: whose bundle "anatomy" is taken, that of the settings before the shipped one.
         processor: where the network runs; the CPU in float32 by default.
-        processor: of the network; the one that suits the machine by default.
     """
     match settings.anatomy.engine:
         case "none":
