@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 from pydantic import TypeAdapter
 
@@ -21,6 +22,7 @@ __all__ = [
     "SAME_PLACE_MM",
     "WORDS_FILE",
     "Word",
+    "decided_by",
     "read_words",
     "same_place",
     "with_word",
@@ -73,6 +75,14 @@ def with_word(words: Sequence[Word], new: Word) -> tuple[Word, ...]:
 def word_on(words: Sequence[Word], hottest_mm: tuple[float, float, float]) -> Word | None:
     """The word on the candidate whose hottest voxel is here; None where nobody said anything of it."""
     return next((word for word in words if same_place(word.hottest_mm, hottest_mm)), None)
+
+
+def decided_by(
+    words: Sequence[Word], hottest_mm: tuple[float, float, float], *, is_lesion: bool
+) -> Literal["person"] | None:
+    """Who made a candidate what it is now: "person" where a word on it says just that."""
+    word = word_on(words, hottest_mm)
+    return "person" if word is not None and word.is_lesion == is_lesion else None
 
 
 def words_used(words: Sequence[Word]) -> WordsUsed | None:

@@ -15,7 +15,7 @@ from nodal.jobs.model import Stage
 from nodal.jobs.service import NodeService
 from nodal.jobs.stage_steps import COMPUTED, StageSteps
 from nodal.jobs.tasks import Task
-from nodal.jobs.words import WORDS_FILE, Word, read_words, with_word, word_on, words_used, write_words
+from nodal.jobs.words import WORDS_FILE, Word, decided_by, read_words, with_word, word_on, words_used, write_words
 from nodal.jobs.workspace import Workspace
 from nodal.settings import Settings
 
@@ -62,6 +62,13 @@ def test_the_last_word_on_a_candidate_holds() -> None:
     assert words == (second, taken_back)
     assert word_on(words, BLADDER) == taken_back
     assert word_on(words, (0.0, 0.0, 0.0)) is None
+
+
+def test_a_person_decided_only_what_the_word_says() -> None:
+    words = (Word(BLADDER, True, "a", "20260101000000"),)
+    assert decided_by(words, BLADDER, is_lesion=True) == "person"
+    assert decided_by(words, BLADDER, is_lesion=False) is None
+    assert decided_by(words, BRAIN, is_lesion=True) is None
 
 
 def test_who_and_when_do_not_count_in_the_digest_but_place_and_verdict_do() -> None:

@@ -10,12 +10,15 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pypdfium2 as pdfium
+import pypdfium2.raw as raw
 import pytest
 from nodal.findings import Findings, from_json, to_json
 from nodal.report.canonical import canonical_findings, findings_digest
 from nodal.report.colours import weight_colour
 from nodal.report.inputs import ReportInputs, Target
 from nodal.report.lesion_words import ATTENTION_MEANING, percent_of
+from nodal.report.marks import marks
 from nodal.report.pdf import render_pdf
 from nodal.report.release import release
 from nodal.report.seg import build_seg
@@ -183,6 +186,12 @@ def rejected_items(report: Dataset) -> list[Dataset]:
     return children(qualitative, REJECTED)
 
 
+def dashes(pdf: bytes) -> int:
+    """Dashed lines of the first page."""
+    page = pdfium.PdfDocument(pdf)[0]
+    return sum(raw.FPDFPageObj_GetDashCount(item) > 0 for item in page.get_objects(filter=[raw.FPDF_PAGEOBJ_PATH]))
+
+
 class TestJudges:
     """dciodvfy, dsrdump and dcmqi."""
 
@@ -248,6 +257,18 @@ class TestReport:
         assert "Lesions 6, and 2 to be confirmed" in first
         assert "Lesions judged by a simulation-trained network, not for clinical use" in first
         assert "dashed: to be confirmed" in first
+
+    def test_only_lesions_to_be_confirmed_are_dashed(self) -> None:
+        for inputs, lesions in ((eight(), 2), (judged(made(8)), 0)):
+            for pdf in (render_pdf(inputs, TARGET), summary_pdf(inputs)):
+                assert dashes(pdf) == 2 * lesions  # coronal and sagittal
+
+    def test_an_unusual_scan_is_said_and_still_judged(self) -> None:
+        inputs = eight()
+        used = replace(inputs.findings.segmentation, in_range="unusual", in_range_features=("liver_suv_mean",))
+        said = marks(replace(inputs.findings, segmentation=used))
+        assert "Scan unusual for the networks that judged the lesions (liver SUV mean)" in said
+        assert not any("out of range" in mark for mark in marks(inputs.findings))
 
     def test_each_lesion_has_its_probability_and_status(self) -> None:
         text = text_of("reviewed")
