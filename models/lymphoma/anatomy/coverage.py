@@ -30,6 +30,19 @@ THIGH_MM = 120.0
 
 BRAIN = ("brain",)
 FEMUR = ("femur_left", "femur_right", "femur", "femurs")
+HIP = ("hip_left", "hip_right", "hip")
+
+BRAIN_ML = 20.0
+"""Less is a mistake of the organ map; a cerebellum has about 120 mL [A]."""
+
+BRAIN_CUT_CM2 = 10.0
+"""A larger section of brain in the last slice was cut there; a smaller one may be a rim of interpolation [A]."""
+
+FEMUR_CM2 = 2.0
+"""Section of one femur's shaft, about 6 cm2, less what a coarse map loses; single voxels do not count [A]."""
+
+FEMUR_GAP_MM = 25.0
+"""Slices in which the map lost a femur that it has above and below [A]."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +70,8 @@ def coverage(suv: Volume, ct_hu: Volume, anatomy: Anatomy) -> Coverage:
     Without organs the body's profile decides: the extent; the top of the head is seen when the largest connected
     section of the body's uppermost slice is smaller than 75 cm2 (a head cut below its vertex, a neck, a chest are
     larger); the thighs when the lowest slice shows two separate legs. Neither can be told of a scan under 600 mm.
-    With organs: the brain is in the field and does not end at its upper edge; 120 mm of femur are seen.
+    With organs: the brain is in the field and does not end at its upper edge; 120 mm of femur are seen in one piece,
+    below the hip bones. The organs are a network's and may be wrong in places: small bits of either do not count.
 
     A scan is partial when less than 600 mm of body are seen, when the organ map knows the brain and finds none of
     it, or when the thighs are known to be missing. A head cut above the skull base leaves it whole, with
@@ -76,10 +90,10 @@ def coverage(suv: Volume, ct_hu: Volume, anatomy: Anatomy) -> Coverage:
     brain = _brain_by_organs(anatomy, axis, towards_head)
     if brain is None:
         brain = _brain_by_profile(sections, pixel_cm2, long_enough)
-    thighs = _thighs_by_organs(anatomy, axis, float(spacing_mm[axis]))
+    thighs = _thighs_by_organs(anatomy, axis, towards_head, float(spacing_mm[axis]))
     if thighs is None:
         thighs = _thighs_by_profile(sections, pixel_cm2, long_enough)
-    no_brain = anatomy.has(*BRAIN) and not anatomy.mask(*BRAIN).any()
+    no_brain = anatomy.has(*BRAIN) and not _has_brain(anatomy)
     if no_brain:
         reasons.append("no part of the brain lies in the field of view")
     elif brain is False:
@@ -123,18 +137,34 @@ def _thighs_by_profile(sections: npt.NDArray[np.bool_], pixel_cm2: float, long_e
 
 
 def _brain_by_organs(anatomy: Anatomy, axis: int, towards_head: int) -> bool | None:
+    """Whether the map holds a brain that does not end at the upper edge; None where it cannot tell a brain."""
     if not anatomy.has(*BRAIN):
         return None
-    seen = _along(anatomy.mask(*BRAIN), axis)[::towards_head]
-    return bool(seen.any() and not seen[-1])
+    if not _has_brain(anatomy):
+        return False
+    return bool(_areas_cm2(anatomy, BRAIN, axis)[::towards_head][-1] < BRAIN_CUT_CM2)
 
 
-def _thighs_by_organs(anatomy: Anatomy, axis: int, step_mm: float) -> bool | None:
+def _has_brain(anatomy: Anatomy) -> bool:
+    return float(anatomy.mask(*BRAIN).sum()) * anatomy.require(*BRAIN).voxel_volume_ml >= BRAIN_ML
+
+
+def _thighs_by_organs(anatomy: Anatomy, axis: int, towards_head: int, step_mm: float) -> bool | None:
+    """Whether so much femur is seen in one piece, below the hip bones where the map can tell those."""
     if not anatomy.has(*FEMUR):
         return None
-    return bool(_along(anatomy.mask(*FEMUR), axis).sum() * step_mm >= THIGH_MM)
+    seen = _areas_cm2(anatomy, FEMUR, axis)[::towards_head] >= FEMUR_CM2
+    if anatomy.has(*HIP):
+        hips = np.flatnonzero(_areas_cm2(anatomy, HIP, axis)[::towards_head] >= FEMUR_CM2)
+        seen[(hips[-1] + 1 if hips.size else 0) :] = False  # a humerus may be taken for a femur
+    gap = int(FEMUR_GAP_MM / step_mm)
+    whole = ndimage.binary_closing(np.pad(seen, gap + 1), np.ones(gap + 1)) if gap else seen
+    lengths = np.bincount(ndimage.label(whole)[0])[1:]
+    return bool(lengths.size and lengths.max() * step_mm >= THIGH_MM)
 
 
-def _along(organ: npt.NDArray[np.bool_], axis: int) -> npt.NDArray[np.bool_]:
-    """Which sections across ``axis`` hold a voxel of the organ."""
-    return np.asarray(np.moveaxis(organ, axis, 0).any(axis=(1, 2)))
+def _areas_cm2(anatomy: Anatomy, names: tuple[str, ...], axis: int) -> npt.NDArray[np.float64]:
+    """Area of organs in each section across ``axis``."""
+    organs = anatomy.require(*names)
+    pixel_cm2 = float(np.prod(np.delete(organs.spacing_mm[::-1], axis))) / 100.0
+    return np.asarray(np.moveaxis(anatomy.mask(*names), axis, 0).sum(axis=(1, 2)) * pixel_cm2)

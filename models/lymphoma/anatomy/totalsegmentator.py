@@ -94,4 +94,4 @@ def _read(path: Path, grid: Volume) -> npt.NDArray[np.uint8]:
         raise NotComputable("ENGINE_OUTPUT", f"TotalSegmentator's organ map holds labels other than 0 to {CLASSES}")
     if not labels.any():
         raise NotComputable("ENGINE_OUTPUT", "TotalSegmentator found no organ at all")
-    return labels.astype(np.uint8)
+    return np.asarray(labels, dtype=np.uint8)

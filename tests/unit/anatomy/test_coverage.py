@@ -115,3 +115,55 @@ def test_a_map_without_brain_and_femur_leaves_it_to_the_profile(patient):
     suv, _ = patient
     anatomy = Anatomy("given", suv.with_array(np.zeros(suv.array.shape, np.uint8)), {1: "liver"})
     assert coverage(*patient, anatomy) == coverage(*patient, NONE)
+
+
+def with_labels(suv: Volume, boxes: dict[int, list[tuple[slice, slice, slice]]], names: dict[int, str]) -> Anatomy:
+    labels = np.zeros(suv.array.shape, np.uint8)
+    for label, parts in boxes.items():
+        for part in parts:
+            labels[part] = label
+    return Anatomy("network", suv.with_array(labels), names)
+
+
+NETWORK = {1: "brain", 2: "femur", 3: "hip"}
+MIDDLE = (slice(20, 30), slice(20, 30))
+
+
+def test_specks_of_brain_are_no_brain(patient):
+    """A bladder's rim taken for brain, 2.2 mL."""
+    suv, _ = patient
+    speck = with_labels(suv, {1: [(slice(60, 61), slice(20, 22), slice(20, 25))]}, {1: "brain"})
+    seen = coverage(*patient, speck)
+    assert (seen.field_of_view, seen.brain_covered) == ("partial", False)
+
+
+def test_a_rim_of_brain_in_the_last_slice_is_no_cut(patient):
+    suv, _ = patient
+    brain = [(slice(150, 174), slice(20, 30), slice(20, 30)), (slice(174, 175), slice(20, 22), slice(20, 22))]
+    assert coverage(*patient, with_labels(suv, {1: brain}, {1: "brain"})).brain_covered is True
+
+
+@pytest.mark.parametrize(("lost", "covered"), [(4, True), (5, False)])
+def test_a_femur_with_a_hole_in_the_map(patient, lost, covered):
+    """13 slices of 6 mm below the hole and 13 above it: with the hole 180 mm, each part alone 78 mm."""
+    suv, _ = patient
+    femur = [(slice(10, 23), *MIDDLE), (slice(23 + lost, 36 + lost), *MIDDLE)]
+    assert coverage(*patient, with_labels(suv, {2: femur}, {2: "femur"})).thighs_covered is covered
+
+
+def test_a_humerus_taken_for_a_femur(patient):
+    suv, _ = patient
+    hip, upper, lower = [(slice(46, 60), *MIDDLE)], [(slice(100, 140), *MIDDLE)], [(slice(10, 46), *MIDDLE)]
+    for femur, covered in ((upper, False), (lower, True), (upper + lower, True)):
+        assert coverage(*patient, with_labels(suv, {2: femur, 3: hip}, NETWORK)).thighs_covered is covered
+    # where no hip is seen, no thigh is
+    assert coverage(*patient, with_labels(suv, {2: upper}, NETWORK)).thighs_covered is False
+
+
+def test_a_network_on_a_scan_stored_from_head_to_foot(patient):
+    suv, _ = patient
+    hip, femur = [(slice(46, 60), *MIDDLE)], [(slice(10, 46), *MIDDLE)]
+    anatomy = with_labels(suv, {2: femur, 3: hip}, NETWORK)
+    assert anatomy.organs is not None
+    turned = Anatomy("network", upside_down(anatomy.organs), NETWORK)
+    assert coverage(*map(upside_down, patient), turned) == coverage(*patient, anatomy)
