@@ -1,13 +1,13 @@
 """``make bench``: every benchmark, one after the other. None of them is a test: they print what they measured.
 
-python -m tests.benchmarks [receive] [pipeline] [encode] [simulate] [evaluate]
+python -m tests.benchmarks [receive] [pipeline] [encode] [simulate] [evaluate] [networks]
 """
 
 from __future__ import annotations
 
 import sys
 
-from tests.benchmarks import encode, evaluate, pipeline, receive, simulate
+from tests.benchmarks import encode, evaluate, networks, pipeline, receive, simulate
 
 BENCHMARKS = {
     "receive": receive.main,
@@ -15,6 +15,7 @@ BENCHMARKS = {
     "encode": encode.main,
     "simulate": simulate.main,
     "evaluate": evaluate.main,
+    "networks": networks.main,
 }
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ class WorkingCrop:
 
     def save(self, path: Path) -> None:
         """Writes a safetensors file of 4 bytes a voxel."""
-        arrays = {
+        arrays: dict[str, npt.NDArray[Any]] = {
             "suv": self.suv.array.astype(np.float16),
             "ct_hu": self.ct_hu.array.astype(np.float16),
             "affine": np.ascontiguousarray(self.suv.affine),
