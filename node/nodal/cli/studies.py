@@ -56,6 +56,7 @@ def process(
             systems=tuple(systems.split(",")) if systems else None,
             reference=reference,
             anatomy=_given_anatomy(organs),
+            device=device,  # type: ignore[arg-type]  # one of the three, as was just seen
             allow_partial=allow_partial,
             progress=lambda stage: status.update(f"{stage} ..."),
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -30,6 +29,7 @@ from nodal.findings import (
     Totals,
 )
 from nodal.jobs.records import JudgedCandidate, Loaded, Measured, SelectionRecord
+from nodal.jobs.tools import NodeTools
 from nodal.outlook import Suggestion
 from nodal.prognosis.study import Prognosis
 from nodal.report.uids import tracking_uid
@@ -217,6 +217,7 @@ def findings(
     header: Dataset,
     lesion_map_sha256: str,
     settings_sha256: str,
+    tools: NodeTools,
     started: str,
     stage_seconds: dict[str, float],
     predecessor_sr_uid: str | None,
@@ -227,6 +228,9 @@ def findings(
         header: a PET instance, for what DICOM itself says of the patient.
     """
     said = [*(Flag(code, sentence) for code, sentence in selection.warnings), *measured.quality.flags]
+    said += tools.flags
+    if segmentation.in_range == "outside":
+        said.append(Flag(Code.OUT_OF_DISTRIBUTION, _unlike(segmentation)))
     if segmentation.anatomy_engine == "none" and segmentation.method != "reference":
         said.append(Flag(Code.NO_ANATOMY, "physiological uptake not removed: no organ map was available"))
     flags = {flag.code: flag for flag in reversed(said)}  # the first to say it has the word
@@ -252,7 +256,7 @@ def findings(
         settings_sha256=settings_sha256,
         predecessor_sr_uid=predecessor_sr_uid,
         provenance=Provenance(
-            __version__, f"cpu ({platform.machine()})", started, stage_seconds, bundles=prognosis.bundles
+            __version__, tools.words, started, stage_seconds, bundles=(*tools.used, *prognosis.bundles)
         ),
         indices=prognosis.indices,
         suggestions=measured.suggestions,
@@ -260,6 +264,14 @@ def findings(
         nomograms=prognosis.nomograms,
         disagreements=prognosis.disagreements,
     )
+
+
+def _unlike(segmentation: Segmentation) -> str:
+    what = ", ".join(name.replace("_", " ") for name in segmentation.in_range_features) or "their combination"
+    said = f"the scan is unlike those that the networks learned from ({what})"
+    if segmentation.method == "reference":
+        return said
+    return f"{said}; lesions are a threshold's, physiological uptake not removed"
 
 
 def _attended(lesion: Lesion, prognosis: Prognosis) -> Lesion:

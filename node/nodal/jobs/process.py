@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
 
-from lymphoma.anatomy import AnatomyEngine, NoAnatomy
+from lymphoma.anatomy import AnatomyEngine
+from lymphoma.inference.device import Device
 from pydicom import dcmread
 
 from nodal.audit import Trail
@@ -37,6 +38,7 @@ def process_folder(
     systems: tuple[str, ...] | None = None,
     reference: Path | None = None,
     anatomy: AnatomyEngine | None = None,
+    device: Device = "auto",
     allow_partial: bool = False,
     progress: Callable[[Stage], None] = lambda stage: None,
 ) -> Findings:
@@ -49,7 +51,7 @@ def process_folder(
         clinical: what is known of the patient; without it a ``clinical.json``, ``.yaml`` or ``.yml`` in the study's
             folder is read. Either is joined to what the header says.
         reference: a SEG, RTSTRUCT or NIfTI contour that stands in for the segmenter.
-        anatomy: organ engine; none without one.
+        anatomy: organ engine in place of that of the settings. device: of all networks.
         progress: called with each stage before it runs.
 
     Raises:
@@ -68,7 +70,7 @@ def process_folder(
         workspace.root.mkdir()
         workspace.source.symlink_to(study.resolve(), target_is_directory=True)
         store = ResultStore(scratch / "results")
-        context = StageContext(own, Trail(scratch / "audit"), store, anatomy or NoAnatomy())
+        context = StageContext(own, Trail(scratch / "audit"), store, anatomy, device)
         freeze(workspace, known)
         examined = examine(workspace.source, context, known)
         workspace.save_request(

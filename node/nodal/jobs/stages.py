@@ -7,7 +7,7 @@ again without harm.
 
     select      selection.json                              PET and CT chosen, every other series with its reason
     load        pet_suv.nrrd ct_hu.nrrd loaded.json         SUV on the PET grid, CT moved and resampled onto it
-    segment     organs.nrrd lesions.nrrd segmentation.json  the voxel maps
+    segment     organs.nrrd lesions.nrrd segmentation.json  the voxel maps (:mod:`nodal.jobs.delineate`)
     anatomy     measured.json                               lesions measured and placed, coverage, quality
     prognosis   findings.json                               everything computed
     encode      objects.json                                result objects, their bytes in the store
@@ -19,18 +19,18 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import structlog
-from lymphoma.anatomy import AnatomyEngine, NoAnatomy
+from lymphoma.anatomy import AnatomyEngine
 from lymphoma.errors import NotComputable
 from lymphoma.imaging import Volume
 from lymphoma.imaging.registration import apply, register_ct
+from lymphoma.inference.device import Device
 from lymphoma.prognosis.system import StudyArrays
-from lymphoma.segmentation import threshold_segmenter
 from pydantic import TypeAdapter
 
 from nodal.audit import Trail
@@ -43,11 +43,12 @@ from nodal.findings import Segmentation, from_json, to_json
 from nodal.intake.selection import select
 from nodal.jobs import assemble
 from nodal.jobs.clinical import frozen, known_now, record_of_study
+from nodal.jobs.delineate import pooler_of, segment, tools_of
 from nodal.jobs.images import anatomy_of, header_of, headers_of, lesion_map_of, lesion_map_sha256, volumes_of
 from nodal.jobs.model import Stage
-from nodal.jobs.records import ChosenSeries, Loaded, Measured, SelectionRecord
-from nodal.jobs.reference import read_reference
+from nodal.jobs.records import ChosenSeries, JudgedCandidate, Loaded, Measured, SelectionRecord
 from nodal.jobs.results import OWN_ORTHANC, ResultStore, objects_from_json, objects_to_json, targets
+from nodal.jobs.tools import NodeTools
 from nodal.jobs.workspace import Workspace
 from nodal.prognosis.shelf import open_shelf
 from nodal.prognosis.study import Asked, pet_measures, prognose
@@ -74,7 +75,7 @@ class StageContext:
 
     Attributes:
         store: where finished result objects are kept.
-        anatomy: the engine that finds organs.
+        anatomy: finds the organs; None takes the engine of the settings. device: of all networks.
         earlier_pet_ct: (patient key, study date, study UID) -> date of an earlier PET/CT this node has seen.
         clinical_of: patient key -> what the registry knows of the patient.
     """
@@ -82,7 +83,8 @@ class StageContext:
     settings: Settings
     trail: Trail
     store: ResultStore
-    anatomy: AnatomyEngine = field(default_factory=NoAnatomy)
+    anatomy: AnatomyEngine | None = None
+    device: Device = "auto"
     earlier_pet_ct: Callable[[str, str, str], str | None] = _none_known
     clinical_of: Callable[[str], PatientStatements] = PatientStatements
 
@@ -185,26 +187,13 @@ def _load(workspace: Workspace, context: StageContext) -> None:
     workspace.write_json("loaded.json", asdict(Loaded.of(pet, ct, registration, files)))
 
 
+def _tools(workspace: Workspace, context: StageContext) -> NodeTools:
+    shelf = open_shelf(context.settings)
+    return tools_of(workspace, context.settings, shelf, context.anatomy, context.device)
+
+
 def _segment(workspace: Workspace, context: StageContext) -> None:
-    suv, ct_hu = volumes_of(workspace)
-    anatomy = context.anatomy.find(suv, ct_hu)
-    if anatomy.organs is not None:
-        anatomy.organs.save(workspace.path("organs.nrrd"))
-    workspace.write_json("organs.json", {"engine": anatomy.engine, "names": dict(anatomy.names)})
-    request, rules = workspace.request(), context.settings.segmentation
-    given = None if request.reference is None else read_reference(workspace, request.reference, suv)
-    segmenter = given.contour if given else threshold_segmenter(rules.method, rules.min_volume_ml)
-    made = Segmentation(
-        segmenter.name,
-        segmenter.description,
-        segmenter.min_volume_ml,
-        segmenter.connectivity,
-        reference_sop_instance_uid=given.sop_instance_uid if given else None,
-        reference_instant=given.instant if given else None,
-        anatomy_engine=anatomy.engine,
-    )
-    segmenter.segment(suv, ct_hu, anatomy).lesion_map.save(workspace.path("lesions.nrrd"))
-    workspace.write_json("segmentation.json", asdict(made))
+    segment(workspace, _tools(workspace, context))
 
 
 def _anatomy(workspace: Workspace, context: StageContext) -> None:
@@ -220,16 +209,18 @@ def _anatomy(workspace: Workspace, context: StageContext) -> None:
         header_of(workspace.source / loaded.pet_files[0]),
         digest=workspace.request().digest,
         lesion_map_sha256=lesion_map_sha256(lesion_map),
+        judged=JudgedCandidate.read(workspace),
         allow_partial=workspace.request().allow_partial,
     )
     workspace.write_json("measured.json", asdict(measured))
 
 
-def settings_digest(workspace: Workspace, settings: Settings) -> str:
-    """Hex SHA-256 of the settings that alter output, with the request's own."""
+def settings_digest(workspace: Workspace, settings: Settings, tools: NodeTools) -> str:
+    """Hex SHA-256 of the settings that alter output, with the request's own, and of the tools they stand for."""
     request = workspace.request()
     altering = {
         "segmentation": settings.segmentation.model_dump(mode="json"),
+        "tools": tools.content,
         "suv": settings.suv.model_dump(mode="json"),
         "evidence": settings.evidence.model_dump(mode="json"),
         "baseline": settings.baseline.model_dump(mode="json"),
@@ -247,6 +238,7 @@ def _prognosis(workspace: Workspace, context: StageContext) -> None:
     header = header_of(workspace.source / loaded.pet_files[0])
     record = record_of_study(frozen(workspace) or PatientStatements(""), header)
     request, settings = workspace.request(), context.settings
+    shelf, tools = open_shelf(settings), _tools(workspace, context)
     asked = Asked(
         clinical=record,
         totals=measured.totals,
@@ -261,11 +253,12 @@ def _prognosis(workspace: Workspace, context: StageContext) -> None:
         loaded=loaded,
         measured=measured,
         segmentation=made,
-        prognosis=prognose(asked, open_shelf(settings), lambda: _study_arrays(workspace, asked)),
+        prognosis=prognose(asked, shelf, lambda: _study_arrays(workspace, asked, measured, tools)),
         clinical=record,
         header=header,
         lesion_map_sha256=lesion_map_sha256(lesion_map_of(workspace, suv)),
-        settings_sha256=settings_digest(workspace, context.settings),
+        settings_sha256=settings_digest(workspace, settings, tools),
+        tools=tools,
         started=workspace.read_json("started.json"),
         stage_seconds=workspace.read_json("seconds.json"),
         predecessor_sr_uid=_replaced_sr_uid(workspace, OWN_ORTHANC),
@@ -273,10 +266,18 @@ def _prognosis(workspace: Workspace, context: StageContext) -> None:
     workspace.write_text("findings.json", to_json(findings))
 
 
-def _study_arrays(workspace: Workspace, asked: Asked) -> StudyArrays:
+def _study_arrays(workspace: Workspace, asked: Asked, measured: Measured, tools: NodeTools) -> StudyArrays:
     suv, ct_hu = volumes_of(workspace)
-    lesion_map, anatomy = lesion_map_of(workspace, suv), anatomy_of(workspace, suv)
-    return StudyArrays(suv, ct_hu, lesion_map, anatomy, asked.clinical, pet_measures(asked.totals))
+    return StudyArrays(
+        suv,
+        ct_hu,
+        lesion_map_of(workspace, suv),
+        anatomy_of(workspace, suv),
+        asked.clinical,
+        pet_measures(asked.totals),
+        pooler_of(workspace, tools, suv),
+        tuple(lesion.number for lesion in measured.lesions if lesion.status == "accepted"),
+    )
 
 
 def _replaced_sr_uid(workspace: Workspace, destination: str) -> str | None:

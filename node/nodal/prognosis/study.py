@@ -122,6 +122,8 @@ def _barrier(asked: Asked) -> tuple[Code, str] | None:
     if asked.totals.field_of_view == "partial" and not asked.allow_partial:
         return Code.FOV_PARTIAL, "needs the whole body from skull base to mid-thigh"
     made = asked.segmentation
+    if made.in_range == "outside":
+        return Code.OUT_OF_DISTRIBUTION, "the scan is unlike those that the networks learned from"
     if made.anatomy_engine == "none" and made.method != "reference":
         return Code.NO_ANATOMY, "the volume holds physiological uptake, which no organ map removed"
     return None
@@ -175,7 +177,9 @@ def _cannot_run(name: str, asked: Asked, shelf: Shelf, barrier: tuple[Code, str]
     no installation would help. A system whose room is not there needs lesions and the whole body, as all do."""
     system = shelf.systems.get(name)
     whole_body = system is None or system.needs_whole_body
-    if barrier is not None and whole_body and barrier[0] is Code.FOV_PARTIAL:
+    if barrier is not None and (
+        barrier[0] is Code.OUT_OF_DISTRIBUTION or (whole_body and barrier[0] is Code.FOV_PARTIAL)
+    ):
         return barrier
     if asked.totals.lesion_count == 0 and (system is None or system.needs_lesions):
         return Code.NO_AVID_LESION, "there is no FDG-avid lesion to judge"
