@@ -26,7 +26,7 @@ class PooledFeatures:
     """Means of the network's last feature maps over regions of one patient.
 
     Attributes:
-        network: digest of the bundle whose network made the maps.
+        network: digest of the weights and the shape of the network that made the maps.
         lesions: shape (n, 128), row r is lesion r + 1 of the lesion map.
         organs: shape (K, 128), 0 for an organ that is not there. present: bool, shape (K,).
         organ_names: K names in the order of the rows.
@@ -85,7 +85,7 @@ class FeaturePooler(Protocol):
 
     @property
     def network(self) -> str:
-        """Digest of the bundle whose network is run."""
+        """Digest of the weights and the shape of the network that is run."""
         ...
 
     def pool(self, lesion_map: Volume) -> PooledFeatures:
