@@ -13,25 +13,24 @@ import numpy.typing as npt
 import torch
 
 from lymphoma.anatomy import Anatomy
-from lymphoma.anatomy.classes import shipped_classes
 from lymphoma.errors import BundleRefused
 from lymphoma.imaging import Volume
 from lymphoma.inference.device import Processor
 from lymphoma.lesions import label_lesions
 from lymphoma.lesions.components import Connectivity
 from lymphoma.segmentation.delineation import Delineation
-from lymphoma.segmentation.network import LampNetwork, LampShape, image_of
+from lymphoma.segmentation.network import LampShape, image_of
+from lymphoma.segmentation.open import SYSTEM, open_lesion_network
 from lymphoma.segmentation.plain import plain_network, plain_probability
 from lymphoma.segmentation.reviewed import ReviewedSegmenter
 from lymphoma.segmentation.reviewer import REVIEW_WORD, Reviewer
 from lymphoma.segmentation.segmenter import Segmenter
 from lymphoma.segmentation.task import lesion_probability
 from lymphoma.segmentation.thresholds import threshold_segmenter
-from lymphoma.segmentation.whole_body import LesionNetwork
 from lymphoma.segmentation.working_crop import crop_to_body
 from lymphoma.training.bundle import load_bundle
+from lymphoma.training.network_bundle import fill
 from lymphoma.training.trained import trained_weights
-from lymphoma.training.weights import Tensors
 
 __all__ = [
     "Method",
@@ -43,7 +42,6 @@ __all__ = [
     "threshold_methods",
 ]
 
-SYSTEM = "segmentation"
 CPU = torch.device("cpu")
 UNCONFIRMED = "_unconfirmed"
 """Ends the name of the map that holds lesions to be confirmed too."""
@@ -123,9 +121,9 @@ def lamp_method(folder: Path, min_volume_ml: float) -> Method:
     Raises:
         BundleRefused, TrainingFailed: with the code of the fault.
     """
-    network, digest = _lamp(folder)
-    probability = partial(lesion_probability, network, window=LampShape().window, device=CPU)
-    return _network("lamp", probability, digest, min_volume_ml)
+    opened = open_lesion_network(folder, Processor(CPU))
+    probability = partial(lesion_probability, opened.network, window=opened.shape.window, device=CPU)
+    return _network("lamp", probability, opened.digest, opened.shape.edge_mm, min_volume_ml)
 
 
 def hybrid_method(folder: Path, review: Path | None, organs_by: str, min_volume_ml: float) -> Method:
@@ -138,12 +136,10 @@ def hybrid_method(folder: Path, review: Path | None, organs_by: str, min_volume_
     Raises:
         BundleRefused, TrainingFailed: with the code of the fault; BUNDLE_FILE_MISSING, there is no reviewer.
     """
-    network, digest = _lamp(folder)
+    opened = open_lesion_network(folder, Processor(CPU))
     text = review.read_text(encoding="utf-8") if review else _review(folder)
-    organ_names = tuple(shipped_classes().names.values())
-    looker = LesionNetwork(network, LampShape(), digest, organ_names, Processor(CPU))
-    segmenter = ReviewedSegmenter(Reviewer.from_json(text), looker, min_volume_ml)
-    return Method("hybrid", segmenter, _digest(digest, text, organs_by, f"{min_volume_ml:g}"), judges=True)
+    segmenter = ReviewedSegmenter(Reviewer.from_json(text), opened, min_volume_ml)
+    return Method("hybrid", segmenter, _digest(opened.digest, text, organs_by, f"{min_volume_ml:g}"), judges=True)
 
 
 def anatomy_digest(folder: Path) -> str:
@@ -165,25 +161,13 @@ def plain_method(folder: Path, min_volume_ml: float) -> Method:
     """
     trained, shape = trained_weights(folder), LampShape()
     network = plain_network(supervised=shape.supervised)
-    _fill(network, trained.tensors)
-    probability = partial(plain_probability, network, window=shape.window, device=CPU)
-    return _network("plain", probability, trained.digest, min_volume_ml)
+    fill(network, trained.tensors)
+    probability = partial(plain_probability, network.eval(), window=shape.window, device=CPU)
+    return _network("plain", probability, trained.digest, shape.edge_mm, min_volume_ml)
 
 
 def _is_bundle(folder: Path) -> bool:
     return (folder / "configs" / "metadata.json").is_file()
-
-
-def _lamp(folder: Path) -> tuple[LampNetwork, str]:
-    if _is_bundle(folder):
-        bundle = load_bundle(folder, (SYSTEM,))
-        tensors, digest = bundle.weights(bundle.networks[0]), bundle.digest
-    else:
-        trained = trained_weights(folder)
-        tensors, digest = trained.tensors, trained.digest
-    network = LampNetwork(LampShape())
-    _fill(network, tensors)
-    return network, digest
 
 
 def _review(folder: Path) -> str:
@@ -193,15 +177,10 @@ def _review(folder: Path) -> str:
     return text
 
 
-def _network(name: str, probability: Probability, digest: str, min_volume_ml: float) -> Method:
+def _network(name: str, probability: Probability, digest: str, edge_mm: float, min_volume_ml: float) -> Method:
     words = f"{name} network {digest[:12]}, probability above 0.5, components of at least {min_volume_ml:g} mL"
-    segmenter = PeerSegmenter(name, words, probability, LampShape().edge_mm, min_volume_ml)
+    segmenter = PeerSegmenter(name, words, probability, edge_mm, min_volume_ml)
     return Method(name, segmenter, _digest(name, digest, f"{min_volume_ml:g}"))
-
-
-def _fill(network: torch.nn.Module, tensors: Tensors) -> None:
-    network.load_state_dict(tensors)
-    network.eval()
 
 
 def _digest(*parts: str) -> str:
