@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -312,7 +313,7 @@ def _number(group: str) -> int:
     return list(GROUPS).index(group) + 1
 
 
-def _counts(values: npt.NDArray[np.integer]) -> dict[int, int]:  # type: ignore[type-arg]
+def _counts(values: npt.NDArray[Any]) -> dict[int, int]:
     numbers, counts = np.unique(values, return_counts=True)
     return dict(zip(numbers.tolist(), counts.tolist(), strict=True))
 

@@ -23,7 +23,7 @@ from lymphoma.anatomy.shipped import open_anatomy
 from lymphoma.imaging.volume import Volume
 from lymphoma.inference.device import choose
 from lymphoma.segmentation.describe import NETWORK_FEATURES, PLAIN_FEATURES
-from lymphoma.segmentation.network import LampNetwork, LampShape
+from lymphoma.segmentation.open import open_lesion_network
 from lymphoma.segmentation.review_data import KnownCandidates, Looker, review_cohort
 from lymphoma.segmentation.review_figures import ReviewFigures, review_figures
 from lymphoma.segmentation.review_fit import fit_judge
@@ -32,11 +32,9 @@ from lymphoma.segmentation.whole_body import LesionNetwork
 from lymphoma.simulation.cohort import VirtualCohort
 from lymphoma.simulation.protocol import TRAINING_GRID
 from lymphoma.simulation.sets import SETS
-from lymphoma.training.bundle import load_bundle
 from lymphoma.training.cache import DiskCache
 from lymphoma.training.case import Cohort
 from lymphoma.training.files import write_whole
-from lymphoma.training.trained import trained_weights
 
 __all__ = ["Eyes", "figures_on", "learn", "main", "open_eyes"]
 
@@ -92,17 +90,8 @@ def open_eyes(anatomy: Path, segmentation: Path, cache: Path) -> Eyes:
         BundleRefused, TrainingFailed: with the code of the fault.
     """
     processor = choose()
-    engine = open_anatomy(anatomy, processor.device)
-    if (segmentation / "configs" / "metadata.json").is_file():
-        bundle = load_bundle(segmentation, ("segmentation",))
-        tensors, digest = bundle.weights(bundle.networks[0]), bundle.digest
-    else:
-        trained = trained_weights(segmentation)
-        tensors, digest = trained.tensors, trained.digest
-    network = LampNetwork(LampShape())
-    network.load_state_dict(tensors)
-    names = tuple(engine.classes.names.values())
-    lesions = LesionNetwork(network.eval().to(processor.device), LampShape(), digest, names, processor)
+    engine = open_anatomy(anatomy, processor)
+    lesions = open_lesion_network(segmentation, processor)
     return Eyes(engine, _weights_digest(engine.network), _Probability(lesions), DiskCache(cache, CACHE_BYTES))
 
 

@@ -19,7 +19,7 @@ from lymphoma.imaging.volume import Volume
 from lymphoma.segmentation import candidates as candidates_module
 from lymphoma.segmentation import describe as describe_module
 from lymphoma.segmentation.candidates import find_candidates
-from lymphoma.segmentation.describe import NETWORK_FEATURES, PLAIN_FEATURES, Description, describe
+from lymphoma.segmentation.describe import NETWORK_FEATURES, PLAIN_FEATURES, describe
 from lymphoma.training.cache import DiskCache, Entry, code_digest
 from lymphoma.training.case import Case, Cohort
 
@@ -104,7 +104,8 @@ def known_candidates(case: Case, anatomy: Anatomy, probability: npt.NDArray[np.f
     met = np.bincount(pairs, minlength=(count + 1) * (true + 1)).reshape(count + 1, true + 1)[1:, 1:] * voxel_ml
     far = np.bincount(labels[inside & ~_near(lesions > 0, case.suv)], minlength=count + 1)[1:] * voxel_ml
     volume_ml = np.array([part.volume_ml for part in candidates.parts])
-    return _known(told, volume_ml, met, far)
+    met_ml, far_ml = np.asarray(met, dtype=np.float64), np.asarray(far, dtype=np.float64)
+    return KnownCandidates(told.plain, told.network, volume_ml, met_ml.sum(axis=1), far_ml, met_ml)
 
 
 def review_cohort(
@@ -142,10 +143,6 @@ def _near(lesion: npt.NDArray[np.bool_], grid: Volume) -> npt.NDArray[np.bool_]:
         return lesion
     away_mm = ndimage.distance_transform_edt(~lesion, sampling=grid.spacing_mm[::-1])
     return np.asarray(away_mm <= SPILL_MM)
-
-
-def _known(told: Description, volume_ml: Floats, met_ml: Floats, other_ml: Floats) -> KnownCandidates:
-    return KnownCandidates(told.plain, told.network, volume_ml, met_ml.sum(axis=1), other_ml, met_ml)
 
 
 def _entry(one: KnownCandidates) -> Entry:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
@@ -12,16 +12,16 @@ import numpy.typing as npt
 from lymphoma.anatomy.classes import shipped_classes
 from lymphoma.anatomy.organs import Anatomy
 from lymphoma.imaging.volume import Volume
-from lymphoma.prognosis.pooled import PooledFeatures
 from lymphoma.segmentation.candidates import Candidates, find_candidates
 from lymphoma.segmentation.delineation import Candidate, Delineation, Status
 from lymphoma.segmentation.describe import Described, describe
+from lymphoma.segmentation.pooling import StudyRegions
+from lymphoma.segmentation.regions import RegionFeatures
 from lymphoma.segmentation.reviewer import Reviewer, status_of
 
 __all__ = ["NEAREST_MM", "Decision", "LesionLooker", "ReviewedSegmenter", "Word", "decide"]
 
 C = TypeVar("C")
-Ints = npt.NDArray[np.int64]
 
 NEAREST_MM = 10.0
 """A word spoken of a place outside of every candidate is of the nearest one within this; it may have been said on
@@ -36,24 +36,11 @@ class Word:
     is_lesion: bool
 
 
-class Region(Protocol):
-    """Pooled features of the labels of one map; row r is label r + 1 (:class:`..regions.RegionFeatures`)."""
-
-    @property
-    def means(self) -> npt.NDArray[np.float64]: ...
-
-    @property
-    def voxels(self) -> Ints: ...
-
-    @property
-    def present(self) -> npt.NDArray[np.bool_]: ...
-
-
 class Pass(Protocol):
     """What one pass of the network gives (:class:`..whole_body.WholeBodyRun`)."""
 
     @property
-    def regions(self) -> Sequence[Region]: ...
+    def regions(self) -> tuple[RegionFeatures, ...]: ...
 
     @property
     def notes(self) -> tuple[str, ...]: ...
@@ -67,9 +54,6 @@ class LesionLooker(Protocol[C]):
 
     @property
     def digest(self) -> str: ...
-
-    @property
-    def organ_names(self) -> tuple[str, ...]: ...
 
     def crop(self, suv: Volume, ct_hu: Volume) -> C: ...
 
@@ -156,91 +140,33 @@ class ReviewedSegmenter(Generic[C]):
         """The lesions; see :class:`lymphoma.segmentation.Segmenter`.
 
         Raises:
-            NotComputable: TOO_MANY_LESIONS.
+            NotComputable: TOO_MANY_LESIONS; NO_ANATOMY, nothing physiological could be told.
         """
+        anatomy.require(*anatomy.names.values())
         candidates = find_candidates(suv, anatomy, self.min_volume_ml)
-        organs = _Organs(candidates, anatomy, self.network.organ_names) if self.network is not None else None
-        seen: Pass | None = None
-        if self.network is not None and organs is not None:
-            seen = self.network.run(self.network.crop(suv, ct_hu), organs.asked())
-        probability = None if seen is None else seen.probability
-        told = describe(suv, ct_hu, anatomy, candidates, probability)
+        if self.network is None:
+            told = describe(suv, ct_hu, anatomy, candidates, None)
+            return self._drawn(candidates, decide(candidates, told.parts, self.reviewer.probability(told), self.words))
+        regions = StudyRegions.of(candidates.labels, anatomy, shipped_classes())
+        seen = self.network.run(self.network.crop(suv, ct_hu), regions.volumes)
+        told = describe(suv, ct_hu, anatomy, candidates, seen.probability)
         decision = decide(candidates, told.parts, self.reviewer.probability(told), self.words)
-        pooled = None
-        if self.network is not None and organs is not None and seen is not None:
-            pooled = organs.pooled(self.network.digest, seen.regions, decision.judged)
+        drawn = self._drawn(candidates, decision)
+        numbers = {one.label: one.lesion for one in decision.judged if one.lesion is not None}
+        return replace(
+            drawn,
+            probability=suv.with_array(seen.probability),
+            pooled=regions.pooled(self.network.digest, seen.regions, drawn.lesion_map, numbers),
+            notes=(*seen.notes, *drawn.notes),
+        )
+
+    @staticmethod
+    def _drawn(candidates: Candidates, decision: Decision) -> Delineation:
         number = np.zeros(len(decision.judged) + 1, dtype=np.uint16)
         for one in decision.judged:
             number[one.label] = one.lesion or 0
-        return Delineation(
-            lesion_map=suv.with_array(number[candidates.labels.array]),
-            judged=decision.judged,
-            candidates=candidates.labels,
-            probability=None if probability is None else suv.with_array(probability),
-            pooled=pooled,
-            notes=(*(() if seen is None else seen.notes), *decision.notes),
-        )
-
-
-class _Organs:
-    """Organ features without the lesions, from one pass that was made before it was known what is a lesion.
-
-    Pooled are the candidates, each organ without candidates, and what each candidate covers of each organ; what is
-    rejected then goes back to its organ, as the mean of a union follows from means and counts.
-    """
-
-    def __init__(self, candidates: Candidates, anatomy: Anatomy, names: tuple[str, ...]) -> None:
-        self._names = names
-        self._candidates = candidates.labels
-        labels = candidates.labels.array
-        organs = _rows(anatomy, names, labels.shape)
-        self._free = np.where(labels == 0, organs, 0)
-        both = (labels > 0) & (organs > 0)
-        pairs = labels[both].astype(np.int64) * (len(names) + 1) + organs[both]
-        self._pairs, numbers = np.unique(pairs, return_inverse=True)
-        self._covered = np.zeros(labels.shape, dtype=np.int32)
-        self._covered[both] = numbers + 1
-
-    def asked(self) -> tuple[Volume, Volume, Volume]:
-        """The label maps to pool over."""
-        grid = self._candidates
-        return grid, grid.with_array(self._free), grid.with_array(self._covered)
-
-    def pooled(self, network: str, regions: Sequence[Region], judged: Sequence[Candidate]) -> PooledFeatures:
-        """Features of the lesions in the order of their numbers, and of the organs."""
-        of_candidates, of_free, of_covered = regions
-        wide = of_candidates.means.shape[1]
-        taken = sorted((one for one in judged if one.lesion is not None), key=lambda one: one.lesion or 0)
-        sums, counts = np.zeros((len(self._names), wide)), np.zeros(len(self._names))
-        sums[: len(of_free.means)] += of_free.means * of_free.voxels[:, None]
-        counts[: len(of_free.voxels)] += of_free.voxels
-        rejected = {one.label for one in judged if one.lesion is None}
-        for row, pair in enumerate(self._pairs.tolist()):
-            label, organ = divmod(pair, len(self._names) + 1)
-            if label in rejected:
-                sums[organ - 1] += of_covered.means[row] * of_covered.voxels[row]
-                counts[organ - 1] += of_covered.voxels[row]
-        return PooledFeatures(
-            network=network,
-            lesions=np.array([of_candidates.means[one.label - 1] for one in taken])
-            .reshape(-1, wide)
-            .astype(np.float32),
-            organs=(sums / np.maximum(counts, 1)[:, None]).astype(np.float32),
-            present=counts > 0,
-            organ_names=self._names,
-        )
-
-
-def _rows(anatomy: Anatomy, names: tuple[str, ...], shape: tuple[int, ...]) -> npt.NDArray[np.int32]:
-    """The organ map with row + 1 of each organ's name; 0 for what has no row."""
-    if anatomy.organs is None:
-        return np.zeros(shape, dtype=np.int32)
-    merged = shipped_classes().of(anatomy)
-    table = np.zeros(256, dtype=np.int32)
-    for label, name in merged.names.items():
-        if name in names:
-            table[label] = names.index(name) + 1
-    return table[merged.require(*merged.names.values()).array]
+        lesion_map = candidates.labels.with_array(number[candidates.labels.array])
+        return Delineation(lesion_map, decision.judged, candidates.labels, notes=decision.notes)
 
 
 def _meant(candidates: Candidates, word: Word) -> int | None:

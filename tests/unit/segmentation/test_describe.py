@@ -80,10 +80,10 @@ def test_uptake_shape_and_place(scene: tuple[Volume, Volume, Anatomy]) -> None:
     assert node["log_max_to_liver"] == pytest.approx(np.log(9.0 / 2.0))
     assert found.parts[1].hottest_mm == (48.0, 72.0, 80.0)
     # the spine's middle is column 25: the mirrored place is column 38
-    assert node["lateral"] == pytest.approx(13 * EDGE_MM / 100)
+    assert node["lateral"] == pytest.approx(13 * EDGE_MM / 100, abs=0.01)  # the spine is thinned
     assert node["mirror"] == pytest.approx(np.log(3.9 / 9.0), abs=1e-6)
     assert rows["bladder"]["mirror"] == pytest.approx(0.0)
-    assert node["depth"] == pytest.approx((21 - 18) * EDGE_MM / 100)
+    assert node["depth"] == pytest.approx((21 - 18) * EDGE_MM / 100, abs=0.01)
     assert node["above_liver"] < 0 < rows["odd"]["above_liver"]
     assert rows["odd"]["dense_share"] == 1.0
     assert node["dense_share"] == 0.0

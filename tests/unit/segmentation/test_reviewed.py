@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 import pytest
+from lymphoma.anatomy.classes import shipped_classes
 from lymphoma.anatomy.organs import Anatomy
+from lymphoma.errors import NotComputable
 from lymphoma.imaging.volume import Volume
 from lymphoma.segmentation.describe import NETWORK_FEATURES, PLAIN_FEATURES
 from lymphoma.segmentation.regions import RegionFeatures
@@ -22,7 +24,8 @@ SHAPE = (30, 30, 30)
 EDGE_MM = 4.0
 CHANNELS = 128
 NAMES = {1: "urinary_bladder", 2: "liver"}
-ORGANS = ("liver", "urinary_bladder", "spleen")
+ROWS = tuple(shipped_classes().names.values())
+LIVER_ROW, BLADDER_ROW = ROWS.index("liver"), ROWS.index("urinary_bladder")
 
 
 def ball(centre: tuple[int, int, int], radius_mm: float) -> npt.NDArray[np.bool_]:
@@ -62,7 +65,7 @@ REVIEWER = Reviewer(
 @dataclass(frozen=True, eq=False)
 class Run:
     probability: npt.NDArray[np.float32]
-    regions: Sequence[RegionFeatures]
+    regions: tuple[RegionFeatures, ...]
     notes: tuple[str, ...] = ("Half windows.",)
 
 
@@ -71,7 +74,6 @@ class Network:
     """Sees the map of features above, and counts its passes."""
 
     digest: str = "d"
-    organ_names: tuple[str, ...] = ORGANS
     passes: list[int] = field(default_factory=list)
 
     def crop(self, suv: Volume, ct_hu: Volume) -> Volume:
@@ -81,7 +83,7 @@ class Network:
         self.passes.append(len(regions))
         probability = np.zeros(SHAPE, dtype=np.float32)
         probability[SURE], probability[UNSURE] = 0.9, 0.6
-        return Run(probability, [self._pooled(one.array) for one in regions])
+        return Run(probability, tuple(self._pooled(one.array) for one in regions))
 
     @staticmethod
     def _pooled(labels: npt.NDArray[np.integer]) -> RegionFeatures:  # type: ignore[type-arg]
@@ -124,12 +126,12 @@ def test_organ_features_hold_what_was_rejected_and_no_lesion(study: tuple[Volume
     drawn = ReviewedSegmenter(REVIEWER, network).segment(*study)
     assert network.passes == [3]  # one pass over the body
     assert drawn.pooled is not None
-    assert drawn.pooled.organ_names == ORGANS
-    assert drawn.pooled.present.tolist() == [True, True, False]
+    assert drawn.pooled.organ_names == ROWS
+    assert np.flatnonzero(drawn.pooled.present).tolist() == [LIVER_ROW, BLADDER_ROW]
     liver = LIVER & ~BLADDER & ~SURE & ~UNSURE
     expected = [FEATURES[:, one].mean(axis=1) for one in (liver, BLADDER)]
-    np.testing.assert_allclose(drawn.pooled.organs[:2], expected, atol=1e-6)
-    assert not drawn.pooled.organs[2].any()
+    np.testing.assert_allclose(drawn.pooled.organs[[LIVER_ROW, BLADDER_ROW]], expected, atol=1e-6)
+    assert not drawn.pooled.organs[~drawn.pooled.present].any()
     lesions = [FEATURES[:, one].mean(axis=1) for one in (SURE, UNSURE)]
     np.testing.assert_allclose(drawn.pooled.lesions, lesions, atol=1e-6)
 
@@ -156,7 +158,7 @@ def test_a_persons_word_goes_before_the_probability(study: tuple[Volume, Volume,
     assert drawn.judged[0].p_lesion < 0.1  # what the reviewer thought stays on record
     assert np.array_equal(drawn.lesion_map.array, BLADDER * 1 + UNSURE * 2)
     assert drawn.pooled is not None
-    assert not drawn.pooled.present[1]  # all of the bladder is a lesion now
+    assert not drawn.pooled.present[BLADDER_ROW]  # all of the bladder is a lesion now
 
 
 def test_word_beside_a_candidate_is_of_the_nearest_and_one_far_away_is_told(
@@ -179,4 +181,9 @@ def test_nothing_avid_draws_nothing(study: tuple[Volume, Volume, Anatomy]) -> No
     assert not drawn.lesion_map.array.any()
     assert drawn.pooled is not None
     assert drawn.pooled.lesions.shape == (0, CHANNELS)
-    assert drawn.pooled.present.tolist() == [True, True, False]
+    assert np.flatnonzero(drawn.pooled.present).tolist() == [LIVER_ROW, BLADDER_ROW]
+
+
+def test_without_organs_it_does_not_draw(study: tuple[Volume, Volume, Anatomy]) -> None:
+    with pytest.raises(NotComputable, match="NO_ANATOMY"):
+        ReviewedSegmenter(REVIEWER, Network()).segment(study[0], study[1], Anatomy("none"))
