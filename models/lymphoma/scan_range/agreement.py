@@ -1,11 +1,10 @@
-"""Whether PET and CT show one and the same body."""
+"""Whether PET and CT show one and the same body, beyond what their registration says."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
-import numpy.typing as npt
 
 from lymphoma.imaging.alignment import pet_ct_shift_mm
 from lymphoma.scan_range.view import AIR_HU, Mask, ScanView
@@ -13,24 +12,20 @@ from lymphoma.scan_range.view import AIR_HU, Mask, ScanView
 __all__ = ["agreement_features"]
 
 LEAST_SECTIONS = 10
-BINS = 24
 LUNG_HU = -600.0
 LEAST_AIR_ML = 300.0
 
 
 def agreement_features(view: ScanView) -> dict[str, float]:
-    """Outlines, uptake where the CT shows air, and mutual information; NaN where the CT is missing or too short.
+    """Outlines, and uptake where the CT shows air; NaN where the CT is missing or too short.
 
     ``outline_dice``: over the sections that both show. ``outline_dice_worst``: tenth percentile over sections.
     ``outline_shift_mm``: :func:`lymphoma.imaging.pet_ct_shift_mm`. ``air_suv_log``: 90th percentile of SUV in the CT's
-    lungs over the body's median: organs of somebody else's body lie there. ``information``: between SUV and HU in the
-    body, over the mean of both entropies.
+    lungs over the body's median: organs of somebody else's body lie there.
     """
     both = (view.ct_hu.array.max(axis=(1, 2)) > AIR_HU + 100) & view.pet_body.any(axis=(1, 2))
     if both.sum() < LEAST_SECTIONS:
-        return dict.fromkeys(
-            ("outline_dice", "outline_dice_worst", "outline_shift_mm", "air_suv_log", "information"), math.nan
-        )
+        return dict.fromkeys(("outline_dice", "outline_dice_worst", "outline_shift_mm", "air_suv_log"), math.nan)
     pet, ct = view.pet_body[both], view.ct_body[both]
     shift = pet_ct_shift_mm(view.suv, view.ct_hu)
     return {
@@ -38,7 +33,6 @@ def agreement_features(view: ScanView) -> dict[str, float]:
         "outline_dice_worst": float(np.quantile([_dice(a, b) for a, b in zip(pet, ct, strict=True)], 0.1)),
         "outline_shift_mm": math.nan if shift is None else shift,
         "air_suv_log": _air_suv_log(view),
-        "information": _information(view.suv.array[both][pet | ct], view.ct_hu.array[both][pet | ct]),
     }
 
 
@@ -52,17 +46,3 @@ def _air_suv_log(view: ScanView) -> float:
         return math.nan
     body = float(np.median(view.suv.array[view.pet_body]))
     return math.log(max(float(np.quantile(view.suv.array[air], 0.9)), 0.01) / max(body, 0.01))
-
-
-def _information(suv: npt.NDArray[np.float32], ct_hu: npt.NDArray[np.float32]) -> float:
-    pet = np.log1p(np.clip(suv, 0.0, 8.0))
-    ct = np.arcsinh((np.clip(ct_hu, AIR_HU, 1000.0) - 40.0) / 100.0)
-    joint = np.histogram2d(pet, ct, bins=BINS)[0]
-    joint /= joint.sum()
-    halves = _entropy(joint.sum(axis=1)) + _entropy(joint.sum(axis=0))
-    return 2.0 * (1.0 - _entropy(joint.ravel()) / halves) if halves > 0 else math.nan
-
-
-def _entropy(shares: npt.NDArray[np.float64]) -> float:
-    known = shares[shares > 0]
-    return float(-(known * np.log(known)).sum())

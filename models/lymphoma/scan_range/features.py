@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from lymphoma.imaging.registration import Registration, Verdict
 from lymphoma.imaging.volume import Volume
 from lymphoma.scan_range.agreement import agreement_features
 from lymphoma.scan_range.place import place_features
-from lymphoma.scan_range.view import Mask, ScanView, view_of
+from lymphoma.scan_range.view import Mask, ScanView, oriented, view_of
 
 __all__ = ["NAMES", "ScanFeatures", "scan_features"]
 
@@ -86,6 +86,9 @@ def scan_features(
         suv: SUV by body weight. ct_hu: on the same grid, as the networks get it. anatomy: organs on the same grid, in
             the classes of the anatomy network. uptake_minutes: from injection to the scan.
     """
+    suv, ct_hu = oriented(suv), oriented(ct_hu)  # the liver's reference breaks ties by the array's order
+    if anatomy.organs is not None:
+        anatomy = replace(anatomy, organs=oriented(anatomy.organs))
     view = view_of(suv, ct_hu, anatomy)
     found = {
         **_size(suv, view),
@@ -156,7 +159,7 @@ def _names() -> tuple[str, ...]:
         *("liver_to_left_mm", "spleen_to_left_mm", "heart_to_left_mm", "lung_left_to_left_mm"),
         *("air_to_left", "air_taper", "solid_to_left_mm", "air_height"),
     )
-    agreement = ("outline_dice", "outline_dice_worst", "outline_shift_mm", "air_suv_log", "information")
+    agreement = ("outline_dice", "outline_dice_worst", "outline_shift_mm", "air_suv_log")
     return (
         *plain,
         *(f"{name}_to_liver_log" for name in (*UPTAKE, "fat")),

@@ -71,7 +71,10 @@ def measured_rows(
         wanted: seeds with their variety. key: names the network; rows of another one are passed over.
     """
     kept = _read(file, key)
+    cut_short = file.is_file() and file.stat().st_size > 0 and not file.read_bytes().endswith(b"\n")
     with file.open("a", encoding="utf-8") as stream:
+        if cut_short:
+            stream.write("\n")
         for done, (seed, variety) in enumerate(wanted, start=1):
             if seed not in kept:
                 kept[seed] = measured_scan(seed, variety, engine)

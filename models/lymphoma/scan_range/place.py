@@ -71,7 +71,7 @@ def _sides(view: ScanView) -> dict[str, float]:
 
 
 def _by_air(view: ScanView) -> dict[str, float]:
-    """The lungs as air in the body: the heart takes from the left one, the apex is narrow, the liver lies under the right.
+    """The lungs as air in the body: the heart takes from the left one, the apex is narrow, the liver below.
 
     ``air_to_left``: (left - right) / both. ``air_taper``: how much longer the upper half of the air is than the lower,
     over its length. ``solid_to_left_mm``: of avid tissue around the lungs' lower end. ``air_height``: of the

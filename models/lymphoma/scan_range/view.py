@@ -17,7 +17,7 @@ from lymphoma.imaging.resample import resample_like
 from lymphoma.imaging.volume import Volume
 from lymphoma.imaging.working import body_box, crop, working_grid
 
-__all__ = ["AIR_HU", "Mask", "ScanView", "view_of"]
+__all__ = ["AIR_HU", "Mask", "ScanView", "oriented", "view_of"]
 
 WORKING_MM = 6.0
 AIR_HU = -1000.0
@@ -75,7 +75,7 @@ class ScanView:
 
 def view_of(suv: Volume, ct_hu: Volume, anatomy: Anatomy) -> ScanView:
     """The view of a scan; CT and organs lie on the grid of ``suv``, which may be oblique but not sagittal."""
-    suv, ct_hu = _head_first_axis(suv), _head_first_axis(ct_hu)
+    suv, ct_hu = oriented(suv), oriented(ct_hu)
     grid = working_grid(suv, WORKING_MM)
     coarse_suv = resample_like(suv, grid, fill=0.0, interpolation="linear")
     coarse_ct = resample_like(ct_hu, grid, fill=AIR_HU, interpolation="linear")
@@ -83,11 +83,11 @@ def view_of(suv: Volume, ct_hu: Volume, anatomy: Anatomy) -> ScanView:
     if anatomy.organs is None:
         organs: npt.NDArray[np.integer[Any]] = np.zeros(grid.array.shape, dtype=np.uint8)
     else:
-        organs = resample_like(_head_first_axis(anatomy.organs), grid, fill=0, interpolation="nearest").array
+        organs = resample_like(oriented(anatomy.organs), grid, fill=0, interpolation="nearest").array
     return ScanView(crop(coarse_suv, box), crop(coarse_ct, box), organs[box], anatomy.names)
 
 
-def _head_first_axis(volume: Volume) -> Volume:
+def oriented(volume: Volume) -> Volume:
     """The same values where they lie, with the array's first axis running towards the head."""
     axis, towards_head = head_axis(volume)
     if axis == 0 and towards_head > 0:
