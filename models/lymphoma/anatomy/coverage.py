@@ -32,6 +32,9 @@ BRAIN = ("brain",)
 FEMUR = ("femur_left", "femur_right", "femur", "femurs")
 HIP = ("hip_left", "hip_right", "hip")
 
+BELOW_BRAIN = ("heart", "liver", "urinary_bladder", *HIP, *FEMUR)
+"""What lies below a brain in every patient; a "brain" below one of them is a mistake of the organ map."""
+
 BRAIN_ML = 20.0
 """Less is a mistake of the organ map; a cerebellum has about 120 mL [A]."""
 
@@ -93,7 +96,7 @@ def coverage(suv: Volume, ct_hu: Volume, anatomy: Anatomy) -> Coverage:
     thighs = _thighs_by_organs(anatomy, axis, towards_head, float(spacing_mm[axis]))
     if thighs is None:
         thighs = _thighs_by_profile(sections, pixel_cm2, long_enough)
-    no_brain = anatomy.has(*BRAIN) and not _has_brain(anatomy)
+    no_brain = anatomy.has(*BRAIN) and not _has_brain(anatomy, axis, towards_head)
     if no_brain:
         reasons.append("no part of the brain lies in the field of view")
     elif brain is False:
@@ -140,13 +143,22 @@ def _brain_by_organs(anatomy: Anatomy, axis: int, towards_head: int) -> bool | N
     """Whether the map holds a brain that does not end at the upper edge; None where it cannot tell a brain."""
     if not anatomy.has(*BRAIN):
         return None
-    if not _has_brain(anatomy):
+    if not _has_brain(anatomy, axis, towards_head):
         return False
     return bool(_areas_cm2(anatomy, BRAIN, axis)[::towards_head][-1] < BRAIN_CUT_CM2)
 
 
-def _has_brain(anatomy: Anatomy) -> bool:
-    return float(anatomy.mask(*BRAIN).sum()) * anatomy.require(*BRAIN).voxel_volume_ml >= BRAIN_ML
+def _has_brain(anatomy: Anatomy, axis: int, towards_head: int) -> bool:
+    organs = anatomy.require(*BRAIN)
+    least = BRAIN_ML / organs.voxel_volume_ml
+
+    def height(*names: str) -> float:
+        """Mean section, counted towards the head; -1 for less than 20 mL."""
+        voxels = np.moveaxis(anatomy.mask(*names), axis, 0).sum(axis=(1, 2))[::towards_head]
+        return float(np.average(np.arange(len(voxels)), weights=voxels)) if voxels.sum() >= least else -1.0
+
+    brain = height(*BRAIN)
+    return brain >= 0.0 and all(brain > height(name) for name in BELOW_BRAIN if anatomy.has(name))
 
 
 def _thighs_by_organs(anatomy: Anatomy, axis: int, towards_head: int, step_mm: float) -> bool | None:

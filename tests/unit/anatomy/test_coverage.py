@@ -137,6 +137,13 @@ def test_specks_of_brain_are_no_brain(patient):
     assert (seen.field_of_view, seen.brain_covered) == ("partial", False)
 
 
+def test_a_brain_below_the_hips_is_none(patient):
+    suv, _ = patient
+    brain, hip = [(slice(20, 30), *MIDDLE)], [(slice(46, 60), *MIDDLE)]
+    seen = coverage(*patient, with_labels(suv, {1: brain, 3: hip}, {1: "brain", 3: "hip"}))
+    assert (seen.field_of_view, seen.brain_covered) == ("partial", False)
+
+
 def test_a_rim_of_brain_in_the_last_slice_is_no_cut(patient):
     suv, _ = patient
     brain = [(slice(150, 174), slice(20, 30), slice(20, 30)), (slice(174, 175), slice(20, 22), slice(20, 22))]
