@@ -214,9 +214,12 @@ def patient_groups(inputs: ReportInputs) -> list[ContentSequence]:
     uid = tracking_uid(findings.pet_series_instance_uid, findings.lesion_map_sha256, 0)
     tracking = TrackingIdentifier(uid=uid, identifier=_patient_name(findings))
     bulky = findings.totals.bulky
+    # Where every lesion is still to be confirmed, nobody has called it lymphoma yet.
+    accepted = [lesion for lesion in findings.lesions if lesion.status == "accepted"]
+    finding = codes.LYMPHOMA if accepted else codes.LESION
     totals = MeasurementsAndQualitativeEvaluations(
         tracking_identifier=tracking,
-        finding_type=codes.LYMPHOMA if findings.lesions else None,
+        finding_type=finding if findings.lesions else None,
         algorithm_id=_algorithm(findings, full=True),
         measurements=[*patient_measurements(findings), *quality_measurements(findings)],
         qualitative_evaluations=None if bulky is None else [QualitativeEvaluation(codes.BULK, _YES if bulky else _NO)],
@@ -225,12 +228,12 @@ def patient_groups(inputs: ReportInputs) -> list[ContentSequence]:
     if not findings.lesions:
         totals[0].ContentSequence.append(_comment(_patient_label(findings)))
         return [without_uid(one) for one in (totals, *risks)]
-    hottest = max(findings.lesions, key=lambda lesion: (lesion.suv_max, -lesion.number))
+    hottest = max(accepted or findings.lesions, key=lambda lesion: (lesion.suv_max, -lesion.number))
     k, j, i = _places(inputs)[hottest.number].hottest_kji
     place = PlanarROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=tracking,
         referenced_region=_region(slice_sources(inputs)[k], "POINT", np.array([[i + 0.5, j + 0.5]])),
-        finding_type=codes.LYMPHOMA,
+        finding_type=finding,
     )
     place[0].ContentSequence.append(_comment(_patient_label(findings)))
     return [totals, place, *risks]

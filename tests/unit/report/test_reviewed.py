@@ -148,6 +148,27 @@ class TestStructuredReport:
                 limits = [limit.ConceptCodeSequence[0].CodeValue for limit in children(item, "LIMITS")]
                 assert limits == expected
 
+    def test_the_patient_is_marked_at_an_accepted_lesion_where_there_is_one(self) -> None:
+        inputs = eight()
+        hottest = max((one for one in inputs.findings.lesions if one.status == "accepted"), key=lambda one: one.suv_max)
+        assert any(one.suv_max > hottest.suv_max for one in inputs.findings.lesions)
+        k, j, i = (round(float(index)) for index in inputs.suv.index_kji(hottest.hottest_mm))
+        whole, place = groups(objects()[1])[:2]
+        (region,) = children(place, "111030")
+        assert list(region.GraphicData) == [i + 0.5, j + 0.5]
+        referenced = region.ContentSequence[0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID
+        assert referenced == inputs.pet_headers[k].SOPInstanceUID
+        assert finding(whole) == finding(place) == "1163043007"
+
+    def test_nothing_is_called_lymphoma_while_all_is_open(self) -> None:
+        result = build_sr(reviewed(judged(made(2)), unconfirmed=2), TARGET, None)
+        assert result is not None
+        whole, place = groups(dcmread(io.BytesIO(result.data)))[:2]
+        assert finding(whole) == finding(place) == "52988006"
+        label = children(place, "121106")[0].TextValue
+        assert label.startswith("Whole patient: no accepted lesion, ")
+        assert "2 of 2 lesions to be confirmed" in label
+
     def test_rejected_candidates_are_listed_with_their_numbers(self) -> None:
         items = rejected_items(objects()[1])
         assert items[1].TextValue == "200.0 mL, SUVmax 17.6 in liver, probability of a lesion 6 %"
@@ -179,6 +200,11 @@ class TestStructuredReport:
         said = statements(dcmread(io.BytesIO(result.data)))
         assert said["SCANRANGE"][0].endswith("learned from: liver SUV mean, voxel volume ml, body volume l")
         assert said["PHYSUPTAKE"] == ["Physiological uptake not removed"]
+
+
+def finding(group: Dataset) -> str:
+    """Code value of a group's finding."""
+    return str(children(group, "121071")[0].ConceptCodeSequence[0].CodeValue)
 
 
 def rejected_items(report: Dataset) -> list[Dataset]:
