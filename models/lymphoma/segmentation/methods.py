@@ -18,6 +18,7 @@ from lymphoma.imaging import Volume
 from lymphoma.inference.device import Processor
 from lymphoma.lesions import label_lesions
 from lymphoma.lesions.components import Connectivity
+from lymphoma.segmentation import candidates, describe, reviewed, reviewer
 from lymphoma.segmentation.delineation import Delineation
 from lymphoma.segmentation.network import LampShape, image_of
 from lymphoma.segmentation.open import SYSTEM, open_lesion_network
@@ -29,6 +30,7 @@ from lymphoma.segmentation.task import lesion_probability
 from lymphoma.segmentation.thresholds import threshold_segmenter
 from lymphoma.segmentation.working_crop import crop_to_body
 from lymphoma.training.bundle import load_bundle
+from lymphoma.training.cache import code_digest
 from lymphoma.training.network_bundle import fill
 from lymphoma.training.trained import trained_weights
 
@@ -139,7 +141,10 @@ def hybrid_method(folder: Path, review: Path | None, organs_by: str, min_volume_
     opened = open_lesion_network(folder, Processor(CPU))
     text = review.read_text(encoding="utf-8") if review else _review(folder)
     segmenter = ReviewedSegmenter(Reviewer.from_json(text), opened, min_volume_ml)
-    return Method("hybrid", segmenter, _digest(opened.digest, text, organs_by, f"{min_volume_ml:g}"), judges=True)
+    # candidates and their description are rules, not weights: a changed line there is another method
+    rules = code_digest(candidates, describe, reviewer, reviewed)
+    identity = _digest(opened.digest, text, organs_by, rules, f"{min_volume_ml:g}")
+    return Method("hybrid", segmenter, identity, judges=True)
 
 
 def anatomy_digest(folder: Path) -> str:
