@@ -1,7 +1,8 @@
 """What is looked at to tell a lesion from healthy uptake: numbers of each candidate part, all bounded.
 
 Organs come as shares of the part, of the shell around it and of a sphere around its hottest voxel, by groups of
-organs: three looks, as an organ's border may be off. Nothing here knows the truth or the network's training.
+organs: three looks, as an organ's border may be off. Nothing is said of the other candidates, neither how many they are nor
+how large: on patients that were not learned from, such numbers made the judgement worse (Brier score .098 for .080).
 """
 
 from __future__ import annotations
@@ -62,8 +63,7 @@ LOOKS = ("in", "shell", "around")
 SHAPE = (
     *("log_volume", "log_suv_max", "log_suv_mean", "suv_cv", "log_max_to_liver", "log_contrast"),
     *("sphericity", "elongation", "flatness", "log_height", "hu_mean", "hu_sd", "dense_share", "gas_share"),
-    *("above_liver", "lateral", "depth", "mirror", "split", "share_of_component", "log_component", "log_parts"),
-    "share_of_avid",
+    *("above_liver", "lateral", "depth", "mirror", "split"),
 )
 PLAIN_FEATURES: tuple[str, ...] = (
     *(f"{look}_{group}" for look in LOOKS for group in GROUPS),
@@ -174,13 +174,6 @@ class _Scene:
         near = np.argsort(np.abs(self.spine_mm[:, 2] - z_mm))[:50]
         x, y = self.spine_mm[near, :2].mean(axis=0)
         return float(x), float(y)
-
-    @cached_property
-    def component_ml(self) -> Mapping[int, float]:
-        found: dict[int, float] = {}
-        for part in self.candidates.parts:
-            found[part.component] = found.get(part.component, 0.0) + part.volume_ml
-        return found
 
     def sphere(self, centre_kji: Floats, radius_mm: float) -> tuple[npt.NDArray[np.int64], ...]:
         """Indices of the voxels whose centres lie within a distance, at least the nearest one; cut at the grid."""
@@ -294,18 +287,12 @@ class _Look:
         middle_x, middle_y = scene.axis_mm(z)
         mirrored = scene.suv.index_kji((2 * middle_x - x, y, z))
         opposite = float(scene.suv.array[scene.sphere(mirrored, MIRROR_MM)].max())
-        parts = scene.candidates.parts
-        component_ml = scene.component_ml[self._part.component]
         return [
             0.0 if scene.liver_z_mm is None else float(np.clip((z - scene.liver_z_mm) / 300.0, -3.0, 3.0)),
             min(2.0, abs(x - middle_x) / 100.0),
             float(np.clip((middle_y - y) / 100.0, -2.0, 3.0)),
             _log_ratio(opposite, self.suv_max),
             float(self._part.split),
-            self._part.volume_ml / component_ml,
-            np.log(component_ml),
-            np.log(len(parts)),
-            self._part.volume_ml / sum(part.volume_ml for part in parts),
         ]
 
 

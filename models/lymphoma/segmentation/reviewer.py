@@ -28,6 +28,10 @@ REVIEW_WORD = "review"
 ACCEPTED_FROM, REJECTED_TO = 0.7, 0.3
 SUREST = 0.995
 """No part is surer than this, nor surer to be none: some hundred patients cannot show more [A]."""
+MARGIN = 0.5
+"""Standard deviations by which the next hundred patients may exceed these without being strange [A]."""
+LEAST_SPREAD = 0.1
+"""Shares and logarithms of ratios that never changed while learning: a change of a tenth is one deviation [A]."""
 _LAYOUT = 1
 
 
@@ -113,10 +117,11 @@ class Judge:
         return total
 
     def beyond(self, values: Floats) -> Floats:
-        """How far the farthest feature lies outside of what was seen, in its standard deviations; shape (n,)."""
+        """How far the farthest feature lies outside of what was seen, in its standard deviations, less a margin that a
+        larger sample would have filled; shape (n,)."""
         low, high, spread = (np.array(one) for one in (self.lowest, self.highest, self.spread))
-        excess = np.maximum(np.maximum(low - values, values - high), 0.0) / np.maximum(spread, 1e-6)
-        return np.asarray(excess.max(axis=1, initial=0.0))
+        excess = np.maximum(low - values, values - high) / np.maximum(spread, LEAST_SPREAD)
+        return np.asarray(np.maximum(excess.max(axis=1, initial=0.0) - MARGIN, 0.0))
 
     def probability(self, values: Floats) -> Floats:
         """Of being a lesion, shape (n, f) to (n,); one standard deviation beyond all that was seen halves the

@@ -89,8 +89,7 @@ def test_uptake_shape_and_place(scene: tuple[Volume, Volume, Anatomy]) -> None:
     assert node["dense_share"] == 0.0
     assert 0.55 < node["sphericity"] < 0.75
     assert node["elongation"] == pytest.approx(0.0, abs=1e-9)
-    assert node["share_of_component"] == 1.0
-    assert node["log_parts"] == pytest.approx(np.log(3))
+    assert node["split"] == 0.0
 
 
 def test_a_rod_is_long_and_a_plate_is_flat() -> None:
