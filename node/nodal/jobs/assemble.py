@@ -234,7 +234,8 @@ def findings(
     if segmentation.anatomy_engine == "none" and segmentation.method != "reference":
         said.append(Flag(Code.NO_ANATOMY, "physiological uptake not removed: no organ map was available"))
     flags = {flag.code: flag for flag in reversed(said)}  # the first to say it has the word
-    instants = (loaded.latest_instant, clinical.entered_at, segmentation.reference_instant)
+    spoken = segmentation.words.instant if segmentation.words else None
+    instants = (loaded.latest_instant, clinical.entered_at, segmentation.reference_instant, spoken)
     return Findings(
         study_instance_uid=selection.study_instance_uid,
         patient_id=str(header.get("PatientID", "")),

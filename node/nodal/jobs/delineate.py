@@ -27,7 +27,7 @@ from nodal.jobs.images import anatomy_of, volumes_of
 from nodal.jobs.records import JudgedCandidate, Loaded
 from nodal.jobs.reference import Reference, read_reference
 from nodal.jobs.tools import NodeTools, open_tools
-from nodal.jobs.words import Word, read_words, word_on, words_used
+from nodal.jobs.words import Word, decided_by, read_words, words_used
 from nodal.jobs.workspace import Workspace
 from nodal.prognosis.shelf import Shelf
 from nodal.settings import Settings
@@ -110,7 +110,7 @@ def _judged(done: Delineated, words: Sequence[Word]) -> tuple[JudgedCandidate, .
             one.volume_ml,
             one.suv_max,
             one.hottest_mm,
-            "person" if word_on(words, one.hottest_mm) else None,
+            decided_by(words, one.hottest_mm, is_lesion=one.lesion is not None),
         )
         for one in done.delineation.judged
     )
