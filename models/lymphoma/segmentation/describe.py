@@ -1,8 +1,9 @@
 """What is looked at to tell a lesion from healthy uptake: numbers of each candidate part, all bounded.
 
 Organs come as shares of the part, of the shell around it and of a sphere around its hottest voxel, by groups of
-organs: three looks, as an organ's border may be off. Nothing is said of the other candidates, neither how many they are nor
-how large: on patients that were not learned from, such numbers made the judgement worse (Brier score .098 for .080).
+organs: three looks, as an organ's border may be off. Nothing is said of a patient's other candidates, neither how many
+they are nor how large: on patients that were not learned from, such numbers made the judgement worse (Brier score .098
+for .080).
 """
 
 from __future__ import annotations
