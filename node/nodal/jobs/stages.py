@@ -38,7 +38,7 @@ from nodal.clinical.statements import PatientStatements
 from nodal.dicom.digest import study_digest
 from nodal.dicom.patient import patient_key
 from nodal.dicom.series import load_ct, load_pet, read_study
-from nodal.errors import Code, NodalError, Refused
+from nodal.errors import Code, Failed, NodalError, Refused
 from nodal.findings import Segmentation, from_json, to_json
 from nodal.intake.selection import select
 from nodal.jobs import assemble
@@ -62,6 +62,14 @@ __all__ = ["Examined", "StageContext", "examine", "patient_key", "report_inputs"
 log = structlog.get_logger()
 
 AIR_HU = -1024.0
+
+NODES_OWN = frozenset(
+    (
+        *(Code.ENGINE_MISSING, Code.ENGINE_TIMEOUT, Code.ENGINE_FAILED, Code.ENGINE_MODEL, Code.ENGINE_OUTPUT),
+        *(Code.NOT_INSTALLED, Code.DEVICE_UNFIT),
+    )
+)
+"""What is wrong with the node, not with the study: the job fails, and may be run again when that is mended."""
 
 
 def _none_known(patient_key: str, study_date: str, study_instance_uid: str) -> str | None:
@@ -101,6 +109,9 @@ def run_stage(stage: Stage, workspace: Workspace, context: StageContext) -> None
     try:
         _STAGES[stage](workspace, context)
     except NotComputable as error:
+        if error.code in NODES_OWN:
+            record(f"{stage}_failed", outcome="failed", code=error.code, sentence=error.reason)
+            raise Failed(Code(error.code), error.reason) from error
         record(f"{stage}_refused", outcome="refused", code=error.code, sentence=error.reason)
         raise Refused(Code(error.code), error.reason) from error
     except Refused as error:
