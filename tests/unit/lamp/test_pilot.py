@@ -128,16 +128,19 @@ def test_a_cell_is_read_as_it_was_written(tmp_path: Path) -> None:
 def test_a_difference_is_shown_only_where_its_paired_interval_leaves_out_zero() -> None:
     """All resamples of the two move together, so that a difference far below their spread is still seen."""
     cells = [
-        result(arm, n, value) for n in (1, 2) for arm, value in (("full", 0.62), ("log_tmtv", 0.63), ("abmla", 0.62))
+        result(arm, n, value) for n in (1, 2, 3) for arm, value in (("full", 0.62), ("log_tmtv", 0.63), ("abmla", 0.62))
     ]
     found = {(one.first, one.second): one for one in summarise(cells).comparisons}
     beaten = found["full", "log_tmtv"]
     assert beaten.shown
     assert "log_tmtv beats full" in beaten.says
     assert beaten.difference.value == pytest.approx(-0.01)
+    once = {(one.first, one.second): one for one in summarise(cells[:3]).comparisons}["full", "log_tmtv"]
+    assert not once.shown
+    assert "repetitions are too few" in once.says
     even = found["full", "abmla"]
     assert not even.shown
-    assert "not shown, n = 200" in even.says
+    assert "not shown, n = 300" in even.says
 
 
 def test_repetitions_widen_the_interval() -> None:
@@ -171,7 +174,7 @@ def test_the_page_says_what_was_found() -> None:
     assert "### burden, linear features, 160 patients" in page
     line = next(line for line in page.splitlines() if line.startswith("| `extension` |") and "0/1" in line)
     assert "0.100" in line, "a loss above the null is shown as it is"
-    assert "| `full` | `log_tmtv` | -0.080 (-0.080 to -0.080) | shown |" in page
+    assert "| `full` | `log_tmtv` | -0.080 (-0.080 to -0.080) | not shown, 1 of 3 repetitions |" in page
 
 
 def test_every_planned_cell_is_known_and_is_run_once() -> None:

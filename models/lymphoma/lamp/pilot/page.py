@@ -17,7 +17,7 @@ from lymphoma.lamp.pilot.cells import BASELINES, FOLDED_UP_TO, CellResult
 from lymphoma.lamp.pilot.features import MOST_LESIONS
 from lymphoma.lamp.pilot.patients import PLAIN_WORST
 from lymphoma.lamp.pilot.plan import SIZES
-from lymphoma.lamp.pilot.result import Group, PilotResults, Row
+from lymphoma.lamp.pilot.result import LEAST_REPETITIONS, Group, PilotResults, Row
 
 __all__ = ["markdown", "write_page"]
 
@@ -145,8 +145,9 @@ def _verdicts(results: PilotResults) -> str:
     lines = [
         "## What is shown",
         "",
-        "Differences in concordance with the true risk; shown where the paired interval leaves out 0. They are not",
-        "corrected for their number. With few repetitions an interval over repetitions is too narrow.",
+        "Differences in concordance with the true risk; shown where the paired interval leaves out 0 and there are at",
+        f"least {LEAST_REPETITIONS} repetitions, since one alone knows nothing of the chance of a run. They are not",
+        "corrected for their number.",
         "",
         "| mechanism | features | patients | first | second | difference | |",
         "|---|---|---|---|---|---|---|",
@@ -154,7 +155,8 @@ def _verdicts(results: PilotResults) -> str:
     for one in results.comparisons:
         group = one.group
         control = ", shuffled lesions" if group.control else ""
-        said = "shown" if one.shown else "not shown"
+        few = f", {one.repetitions} of {LEAST_REPETITIONS} repetitions" if one.repetitions < LEAST_REPETITIONS else ""
+        said = "shown" if one.shown else f"not shown{few}"
         lines.append(
             f"| {group.mode}{control} | {group.encoding} | {group.patients} | `{one.first}` | `{one.second}` "
             f"| {_with_interval(one.difference)} | {said} |"
@@ -244,6 +246,7 @@ def _draw(file: Path, results: PilotResults) -> bool:
         axes.set_title(f"{mode}, {encoding}", fontsize=9)
         axes.set_xscale("log")
         axes.set_xticks(SIZES, [str(size) for size in SIZES])
+        axes.minorticks_off()
         axes.set_ylim(0.45, 1.0)
         axes.set_xlabel("patients learnt from", fontsize=8)
         axes.axhline(0.5, color="0.7", linewidth=0.8)

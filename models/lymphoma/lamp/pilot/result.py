@@ -19,6 +19,7 @@ from lymphoma.survival.bootstrap import difference
 
 __all__ = [
     "COMPARED",
+    "LEAST_REPETITIONS",
     "Comparison",
     "Group",
     "PilotResults",
@@ -36,6 +37,8 @@ Floats = npt.NDArray[np.float64]
 RESAMPLES = 2000
 SEED = 23
 TRUTH, HARRELL = 0, 1
+LEAST_REPETITIONS = 3
+"""Fewer tell nothing of how much the same arm differs from run to run."""
 
 COMPARED = (
     ("abmla", "mean"),
@@ -181,7 +184,10 @@ def compare(group: Group, arms: Mapping[str, Mapping[int, CellResult]]) -> list[
         estimate = Estimate(gap.estimate, gap.lower, gap.upper, gap.p, gap.level)
         tested = sum(result.tested for result in one)
         said = verdict(first, second, estimate, tested, measure="concordance with the true risk")
-        found.append(Comparison(group, first, second, len(common), estimate, said.shown, said.sentence))
+        sentence, shown = said.sentence, said.shown
+        if len(common) < LEAST_REPETITIONS:
+            shown, sentence = False, f"{first} against {second}: not shown, {len(common)} repetitions are too few."
+        found.append(Comparison(group, first, second, len(common), estimate, shown, sentence))
     return found
 
 
@@ -252,7 +258,10 @@ def _draws(cells: Sequence[CellResult], which: int) -> Floats:
     resample = rng.integers(table.shape[1], size=repetition.shape)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # all NaN where nobody's true risk differs
-        return np.asarray(np.nanmean(table[repetition, resample], axis=1))
+        means = np.asarray(np.nanmean(table[repetition, resample], axis=1))
+        centre = np.nanmean(table)
+    # Drawn from k repetitions, a mean varies by (k - 1) / k of what it should.
+    return np.asarray(centre + (means - centre) * np.sqrt(len(cells) / max(len(cells) - 1, 1)))
 
 
 def _mean(values: Iterable[float | None]) -> float | None:
