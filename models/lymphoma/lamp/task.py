@@ -18,6 +18,7 @@ from lymphoma.lamp.network import LampHead
 from lymphoma.survival.concordance import harrell
 from lymphoma.survival.follow_up import FollowUp
 from lymphoma.training.batches import draws_of, passing_batch
+from lymphoma.training.config import TrainConfig
 from lymphoma.training.determinism import seed_torch
 from lymphoma.training.state import RunState
 from lymphoma.training.task import Draw, Loss, NullLoss
@@ -214,7 +215,7 @@ class _Walk:
         seed_torch(seed, _CPU)
         self.network = self.task.network()
         self._updater = Updater(self.task, self.config, self.network, _CPU, 0)
-        self._batches = self._all_batches()
+        self._batches = _all_batches(self.task, self.config)
         self._step = 0
         self.best: dict[str, torch.Tensor] = {}
 
@@ -227,10 +228,12 @@ class _Walk:
     def keep(self) -> None:
         self.best = {name: tensor.detach().clone() for name, tensor in self.network.state_dict().items()}
 
-    def _all_batches(self) -> Iterator[HeadBatch]:
-        for step in range(self.config.steps):
-            for draw in draws_of(self.config, step):
-                yield self.task.batch(draw)
+
+def _all_batches(task: HeadTask, config: TrainConfig) -> Iterator[HeadBatch]:
+    """Of no walk's own, so that a walk and its patients go as soon as nobody holds them."""
+    for step in range(config.steps):
+        for draw in draws_of(config, step):
+            yield task.batch(draw)
 
 
 def _together(walks: Sequence[_Walk]) -> tuple[RunState, list[tuple[int, float, float]]]:

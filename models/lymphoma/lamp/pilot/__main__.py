@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import sys
 import time
@@ -64,6 +65,7 @@ def _run(cells: list[Cell], out: Path, small: bool, minutes: float | None) -> No
             log.warning("cell_left_out", cell=cell.name, code=problem.code)
             continue
         save_cell(out / "cells", result)
+        gc.collect()  # torch's optimisers stand in circles, and each holds the patients of its run
         found = {"truth": result.truth_test, "harrell": round(result.harrell_test, 4), "trained": result.trained}
         log.info("cell", name=cell.name, done=done, of=len(left), seconds=result.seconds, **found)
 
