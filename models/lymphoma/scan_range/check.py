@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -27,6 +29,9 @@ LEAST_PATIENTS = 40
 LEAST_KNOWN = 20
 """Patients in whom a feature must be known for its mean and spread to count."""
 
+PLAUSIBLE: Mapping[str, tuple[float, float]] = {"liver_suv_log": (math.log(0.4), math.log(8.0))}
+"""[A] No FDG scan lies beyond, whatever the statistics say: a liver of another tracer, or an SUV wrong by a factor."""
+
 REGISTRATION = "ct_registration"
 """Named as the feature that failed where the CT cannot be brought to the PET."""
 
@@ -34,7 +39,8 @@ REGISTRATION = "ct_registration"
 def check(features: ScanFeatures, statistics: RangeStatistics) -> RangeVerdict:
     """Compares a scan with those of the statistics.
 
-    Outside: as :func:`lymphoma.training.statistics.in_range` says, or a CT whose registration is not credible. What the
+    Outside: as :func:`lymphoma.training.statistics.in_range` says, a liver
+    that no FDG scan has, or a CT whose registration is not credible. What the
     field of view does not show is left out, and alone makes no scan unusual.
 
     Raises:
@@ -46,6 +52,11 @@ def check(features: ScanFeatures, statistics: RangeStatistics) -> RangeVerdict:
     verdict = in_range(values, statistics)
     unknown = {name for name, value in zip(NAMES, values, strict=True) if np.isnan(value)}
     failed = tuple(name for name in verdict.features if name not in unknown)
+    impossible = tuple(
+        name for name, (low, high) in PLAUSIBLE.items() if not _within(values[NAMES.index(name)], low, high)
+    )
+    if impossible:
+        return replace(verdict, range="outside", features=tuple(dict.fromkeys((*impossible, *failed))))
     if features.registration == "not_credible":
         return replace(verdict, range="outside", features=(REGISTRATION, *failed))
     if verdict.range == "unusual" and not failed:
@@ -53,12 +64,17 @@ def check(features: ScanFeatures, statistics: RangeStatistics) -> RangeVerdict:
     return replace(verdict, features=failed)
 
 
+def _within(value: float, low: float, high: float) -> bool:
+    return math.isnan(value) or low <= value <= high
+
+
 def fit_range(values: Floats, *, allowance: float = ALLOWANCE, seed: int = 0) -> RangeStatistics:
     """Fits the statistics that :func:`check` compares with.
 
     Mean and standard deviation of each feature over those who have it; the covariance of the standardised features
     (Ledoit and Wolf; a missing value counts as the mean) plus the allowance squared on its diagonal. The limit is the
-    99 % quantile over patients left out in turn, each displaced by a draw of the allowance.
+    99 % quantile over patients left out in turn, each displaced by a draw of the allowance; the range of each feature
+    is wider by the allowance on both sides.
 
     Args:
         values: shape (n, p), in the order of NAMES; NaN where not seen. allowance: in standard deviations.
@@ -79,7 +95,7 @@ def fit_range(values: Floats, *, allowance: float = ALLOWANCE, seed: int = 0) ->
         displaced = values[test] + allowance * scale * rng.standard_normal(values[test].shape)
         ratios += [_over_its_limit(row, mean, scale, covariance) for row in displaced]
     mean, scale, covariance = _moments(values, allowance)
-    low, high = np.nanquantile(values, [0.01, 0.99], axis=0)
+    low, high = np.nanquantile(values, [0.01, 0.99], axis=0) + np.outer([-allowance, allowance], scale)
     return RangeStatistics(
         names=NAMES,
         patients=len(values),

@@ -22,6 +22,9 @@ __all__ = ["NAMES", "ScanFeatures", "scan_features"]
 LEAST_ML = 5.0
 """Less of an organ is a slip of the network, or the rim of an organ that lies outside the field of view [A]."""
 
+LEAST_LUNG_ML = 300.0
+"""A slice of lung at the edge of the field is mostly diaphragm: its uptake and density are no lung's."""
+
 LEAST_SUV = 0.01
 
 UPTAKE: Mapping[str, tuple[str, ...]] = {
@@ -126,13 +129,16 @@ def _liver_noise(suv: Volume, anatomy: Anatomy) -> float:
 def _uptake(view: ScanView) -> dict[str, float]:
     """Median SUV of the liver, and of other organs over it; a median bears a lesion of less than half the organ."""
     liver = _median_log(view, view.organ("liver"))
-    ratios = {f"{name}_to_liver_log": _median_log(view, view.organ(*o)) - liver for name, o in UPTAKE.items()}
+    ratios = {
+        f"{name}_to_liver_log": _median_log(view, view.organ(*organs), _least_ml(name)) - liver
+        for name, organs in UPTAKE.items()
+    }
     fat = view.ct_body & view.pet_body & (view.ct_hu.array > -130) & (view.ct_hu.array < -70)
     return {"liver_suv_log": liver, **ratios, "fat_to_liver_log": _median_log(view, fat) - liver}
 
 
-def _median_log(view: ScanView, mask: Mask) -> float:
-    if mask.sum() * view.voxel_ml < LEAST_ML:
+def _median_log(view: ScanView, mask: Mask, least_ml: float = LEAST_ML) -> float:
+    if mask.sum() * view.voxel_ml < least_ml:
         return math.nan
     return math.log(max(LEAST_SUV, float(np.median(view.suv.array[mask]))))
 
@@ -146,10 +152,14 @@ def _volume_log(view: ScanView, organ: Mask) -> float:
 
 
 def _ct_values(view: ScanView) -> dict[str, float]:
-    def median(mask: Mask) -> float:
-        return float(np.median(view.ct_hu.array[mask])) if mask.sum() * view.voxel_ml >= LEAST_ML else math.nan
+    def median(mask: Mask, least_ml: float) -> float:
+        return float(np.median(view.ct_hu.array[mask])) if mask.sum() * view.voxel_ml >= least_ml else math.nan
 
-    return {f"{name}_hu": median(view.organ(*organs)) for name, organs in CT_VALUES.items()}
+    return {f"{name}_hu": median(view.organ(*organs), _least_ml(name)) for name, organs in CT_VALUES.items()}
+
+
+def _least_ml(name: str) -> float:
+    return LEAST_LUNG_ML if name == "lungs" else LEAST_ML
 
 
 def _names() -> tuple[str, ...]:

@@ -59,7 +59,7 @@ def _sides(view: ScanView) -> dict[str, float]:
         mask = view.organ(*organs)
         if mask.sum() * view.voxel_ml < LEAST_ORGAN_ML:
             return math.nan
-        sections = view.pet_body & mask.any(axis=(1, 2))[:, None, None]
+        sections = view.pet_body & np.any(mask, axis=(1, 2), keepdims=True)
         return float(view.centre_mm(mask)[0] - view.centre_mm(sections)[0])
 
     return {
