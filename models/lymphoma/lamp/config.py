@@ -26,7 +26,8 @@ class HeadsConfig:
 
     Attributes:
         arm: name of one of :data:`lymphoma.lamp.arms.ARMS`. endpoints: in the order they are fitted.
-        folds: of the cross-fitting. seeds: heads a fold; each is stopped on another fifth of its training patients.
+        folds: of the cross-fitting. seeds: heads a fold. inner_folds: of a fold's training patients, that tell how long
+            a head is trained.
         seed: of folds, heads and resamples. steps: most updates of a head; None takes the arm's.
         rule: of the risk groups' cut-offs. resamples: of the intervals.
     """
@@ -35,6 +36,7 @@ class HeadsConfig:
     endpoints: tuple[Endpoint, ...] = ("pfs", "os")
     folds: Annotated[int, Field(ge=2)] = 5
     seeds: Annotated[int, Field(ge=1, le=20)] = 3
+    inner_folds: Annotated[int, Field(ge=2)] = 5
     seed: Annotated[int, Field(ge=0)] = 0
     steps: Annotated[int, Field(gt=0)] | None = None
     rule: CutOffRule = "youden_24m"

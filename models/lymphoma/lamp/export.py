@@ -170,6 +170,6 @@ def _limits(fit: LampFit, cohort: LampCohort) -> list[str]:
     if cohort.without_lesion:
         said.append(f"{cohort.without_lesion} patients without an accepted lesion were left out; none such is judged.")
     if fit.config.chosen.deviates:
-        said.append(f"The arm {fit.config.arm} deviates from the published configuration.")
+        said.append(f"Deviates from the published configuration in: {fit.config.chosen.deviates}.")
     said += [f"No model of {endpoint.upper()}: {reason}." for endpoint, reason in fit.left_out.items()]
     return said

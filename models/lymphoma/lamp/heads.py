@@ -18,7 +18,7 @@ from lymphoma.lamp.config import HeadsConfig
 from lymphoma.lamp.ensemble import bag_of_patient
 from lymphoma.lamp.network import HeadShape, LampHead
 from lymphoma.lamp.patients import LampCohort
-from lymphoma.lamp.task import HeadTask, LearningSet, risk_of, train_in_memory
+from lymphoma.lamp.task import HeadTask, LearningSet, risk_of, train_in_memory, train_on_all
 from lymphoma.prognosis.model import Endpoint
 from lymphoma.survival.follow_up import FollowUp
 from lymphoma.training.case import Subject
@@ -27,8 +27,9 @@ from lymphoma.training.folds import Folds, stratified_folds
 
 __all__ = ["EndpointHeads", "FittedHead", "bags_of", "fit_heads", "folds_of"]
 
-INNER_FOLDS = 5
-"""A fifth of the training patients stops the training [A]; which fifth changes with the head's number."""
+FEW = 1000
+"""Up to so many training patients a head learns from all of them, for as many updates as inner folds find best; a part
+of them alone is too few to stop by [A]. Of more patients one part stops the training, another for each head."""
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -104,8 +105,7 @@ def fit_heads(
 ) -> EndpointHeads:
     """Trains the heads of every fold.
 
-    Everything that is fitted, standardisation and bins of time included, is fitted in the training part of a fold,
-    less the fifth that stops the training.
+    Everything that is fitted, standardisation and bins of time included, is fitted in the training part of a fold.
 
     Args:
         folds: that the segmentation was trained over, by patient id; None makes them.
@@ -127,19 +127,29 @@ def fit_heads(
         train = np.setdiff1d(np.arange(len(index)), held)
         for seed in range(config.seeds):
             learn, stop = _inner(cohort, index, train, seed, config, endpoint)
-            task = HeadTask(config.chosen, _part(bags, follow_up, learn), _part(bags, follow_up, stop))
+            learning = _part(bags, follow_up, learn)
+            stopping = _part(bags, follow_up, stop) if len(stop) else None
             name = f"{endpoint}_{number}_{seed}"
-            network, step = _trained(task, config, seed, None if folder is None else folder / f"{name}.safetensors")
-            heads.append(_judged(name, task, network, step, _part(bags, follow_up, held)))
+            file = None if folder is None else folder / f"{name}.safetensors"
+            network, step = _trained(learning, stopping, config, seed, file)
+            outside = HeadTask(config.chosen, learning, _part(bags, follow_up, held))
+            heads.append(_judged(name, outside, network, step))
             tell(len(heads), len(parts) * config.seeds)
     return _together(endpoint, index, follow_up, parts, heads, config.seeds)
 
 
-def _trained(task: HeadTask, config: HeadsConfig, seed: int, file: Path | None) -> tuple[LampHead, int]:
+def _trained(
+    learning: LearningSet, stopping: LearningSet | None, config: HeadsConfig, seed: int, file: Path | None
+) -> tuple[LampHead, int]:
     """A head and the updates it took, from its file where it is there already."""
-    if file is not None and (found := _kept(task, file)) is not None:
+    arm = config.chosen
+    if file is not None and (found := _kept(arm.shape, file)) is not None:
         return found
-    done = train_in_memory(task, config.seed + seed, steps=config.steps)
+    if stopping is not None:
+        done = train_in_memory(HeadTask(arm, learning, stopping), config.seed + seed, steps=config.steps)
+    else:
+        folds = config.inner_folds
+        done = train_on_all(arm, learning, config.seed + seed, folds=folds, steps=config.steps)
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
         tensors = {name: tensor.clone().contiguous() for name, tensor in done.network.state_dict().items()}
@@ -147,24 +157,25 @@ def _trained(task: HeadTask, config: HeadsConfig, seed: int, file: Path | None) 
     return done.network, done.kept_step
 
 
-def _kept(task: HeadTask, file: Path) -> tuple[LampHead, int] | None:
+def _kept(shape: HeadShape, file: Path) -> tuple[LampHead, int] | None:
     if not file.exists():
         return None
     try:
         with safe_open(file, framework="pt") as stored:
             step = int(stored.metadata()["kept_step"])
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - it is no mapping
-        head = LampHead(task.arm.shape)
+        head = LampHead(shape)
         head.load_state_dict(tensors)
     except (SafetensorError, RuntimeError, KeyError, TypeError):
         return None  # half a file, or of another arm: it is trained again
     return head.eval(), step
 
 
-def _judged(name: str, task: HeadTask, network: LampHead, step: int, held: LearningSet) -> FittedHead:
-    outside = HeadTask(task.arm, task.training, held)
+def _judged(name: str, outside: HeadTask, network: LampHead, step: int) -> FittedHead:
+    """A head on the patients that validate ``outside``, whom it never saw."""
     nll = outside.validate(network, torch.device("cpu"))["nll"]
-    return FittedHead(name, network, step, nll, outside.null_loss.value, risk_of(network, held.bags))
+    risk = risk_of(network, outside.validation.bags)
+    return FittedHead(name, network, step, nll, outside.null_loss.value, risk)
 
 
 def _together(
@@ -195,11 +206,13 @@ def _part(bags: LesionBags, follow_up: FollowUp, at: Ints) -> LearningSet:
 def _inner(
     cohort: LampCohort, index: Ints, train: Ints, seed: int, config: HeadsConfig, endpoint: Endpoint
 ) -> tuple[Ints, Ints]:
-    """Positions in ``index`` that a head learns from, and those that stop it."""
-    within = index[train]
-    folds = folds_of(cohort, within, INNER_FOLDS, config.seed + seed // INNER_FOLDS, endpoint)
+    """Positions in ``index`` that a head learns from, and those that stop it; nobody, where there are few."""
+    if len(train) <= FEW:
+        return train, train[:0]
+    within, count = index[train], config.inner_folds
+    folds = folds_of(cohort, within, count, config.seed + seed // count, endpoint)
     places = _positions(folds, [cohort.patients.ids[i] for i in within])
-    stop = train[places[seed % INNER_FOLDS]]
+    stop = train[places[seed % count]]
     return np.setdiff1d(train, stop), stop
 
 

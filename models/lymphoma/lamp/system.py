@@ -80,7 +80,7 @@ def _accepted(pooled: PooledFeatures, accepted: tuple[int, ...] | None) -> tuple
     """Features of the lesions that count, and their numbers."""
     everyone = np.arange(1, len(pooled.lesions) + 1)
     numbers = everyone if accepted is None else everyone[np.isin(everyone, accepted)]
-    return replace(pooled, lesions=pooled.lesions[numbers - 1]), numbers
+    return replace(pooled, lesions=pooled.lesions[numbers - 1], lesion_map=""), numbers
 
 
 def _attention(word: Word, numbers: npt.NDArray[np.int64]) -> dict[int, float]:

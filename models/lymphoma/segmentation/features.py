@@ -110,7 +110,7 @@ def accepted_part(drawn: Delineation) -> tuple[Volume, PooledFeatures]:
     new = np.zeros(int(np.max(drawn.lesion_map.array, initial=0)) + 1, dtype=np.uint16)
     new[numbers] = np.arange(1, len(numbers) + 1)
     lesions = drawn.lesion_map.with_array(new[drawn.lesion_map.array])
-    return lesions, replace(drawn.pooled, lesions=drawn.pooled.lesions[numbers - 1])
+    return lesions, replace(drawn.pooled, lesions=drawn.pooled.lesions[numbers - 1], lesion_map="")
 
 
 def _features(patient: VirtualPatient, case: Case, tools: Tools) -> FeaturePatient:

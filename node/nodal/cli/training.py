@@ -31,7 +31,7 @@ _RULES: dict[_Groups, CutOffRule] = {_Groups.YOUDEN: "youden_24m", _Groups.TERCI
 
 @app.command()
 def train(
-    system: Annotated[str, typer.Argument(help="What to train: site, the clinical PET model.")],
+    system: Annotated[str, typer.Argument(help="What to train: site, the clinical PET model; or lamp.")],
     cohort: Annotated[Path, typer.Option(help="Cohort folder with cohort.csv.")],
     out_dir: Annotated[Path, typer.Option("--out", help="The bundle folder; must not be there yet.")],
     name: Annotated[str, typer.Option(help="Name of the bundle; else the system's and the cohort's.")] = "",
@@ -59,7 +59,7 @@ def train(
     rule = _RULES[groups]
     training = Training(system, cohort, out_dir, name, ENDPOINTS_OF[endpoint], rule, seed, not without_out_of_fold)
     with Progress(console=err, transient=True) as progress:
-        tasks = {what: progress.add_task(what, total=None) for what in ("patients", "models")}
+        tasks = {what: progress.add_task(what, total=None) for what in ("patients", "features", "models")}
         result = train_system(
             training, settings, lambda what, done, of: progress.update(tasks[what], completed=done, total=of)
         )

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from lymphoma.errors import BundleRefused
+from lymphoma.evaluation.patients import Patients
+from lymphoma.lamp.config import SHIPPED, HeadsConfig, read_heads_config
+from lymphoma.lamp.export import export_lamp
+from lymphoma.lamp.fit import EndpointFit as LampEndpoint
+from lymphoma.lamp.fit import LampFit, fit_lamp
 from lymphoma.prognosis.model import CutOffRule, Endpoint
 from lymphoma.prognosis.system import SYSTEMS
 from lymphoma.site.export import SiteFit, export_site, fit_site
@@ -16,11 +21,12 @@ from lymphoma.training.bundle import Bundle
 from nodal.cohort.about import About
 from nodal.errors import Code, Failed, WrongUsage
 from nodal.evaluation.patients import Origins, patients_with_origins
+from nodal.evaluation.pooled import pooled_cohort
 from nodal.settings import Settings
 
 __all__ = ["TRAINED_HERE", "EndpointResult", "Training", "TrainingResult", "train"]
 
-TRAINED_HERE = ("site",)
+TRAINED_HERE = ("site", "lamp")
 """Systems that this version can train on a cohort folder."""
 
 Progress = Callable[[str, int, int], None]
@@ -33,6 +39,8 @@ class Training:
     Attributes:
         name: of the bundle; empty takes the system's and the cohort's. rule: of the risk groups' cut-offs.
         seed: of folds and resamples. keep_out_of_fold: predictions of the training patients go into the bundle.
+        heads: how LAMP's heads are trained; None takes the shipped configuration. Endpoints, rule and seed are those
+            above.
     """
 
     system: str
@@ -43,6 +51,7 @@ class Training:
     rule: CutOffRule = "youden_24m"
     seed: int = 0
     keep_out_of_fold: bool = True
+    heads: HeadsConfig | None = None
 
     def __post_init__(self) -> None:
         if self.system not in SYSTEMS:
@@ -108,6 +117,8 @@ def train(training: Training, settings: Settings | None = None, progress: Progre
     """
     tell = progress or (lambda what, done, of: None)
     patients, origins = patients_with_origins(training.cohort, settings, lambda done, of: tell("patients", done, of))
+    if training.system == "lamp":
+        return _train_lamp(training, patients, origins, settings or Settings(), tell)
     fit = fit_site(
         patients,
         endpoints=training.endpoints,
@@ -129,17 +140,48 @@ def train(training: Training, settings: Settings | None = None, progress: Progre
     return _result(bundle, fit, origins)
 
 
+def _train_lamp(
+    training: Training, patients: Patients, origins: Origins, settings: Settings, tell: Progress
+) -> TrainingResult:
+    """Pools the features of every study, trains the heads over the folds and writes the bundle."""
+    cohort = pooled_cohort(training.cohort, patients, settings, lambda done, of: tell("features", done, of))
+    config = training.heads or read_heads_config(SHIPPED)
+    config = replace(config, endpoints=tuple(training.endpoints), rule=training.rule, seed=training.seed)
+    fit = fit_lamp(cohort, config, progress=lambda done, of: tell("models", done, of))
+    training.out.resolve().parent.mkdir(parents=True, exist_ok=True)
+    bundle = export_lamp(
+        training.out,
+        fit,
+        cohort,
+        name=training.name or f"{training.system}, {patients.cohort}",
+        generator=About.read(training.cohort).note or None,
+        keep_out_of_fold=training.keep_out_of_fold,
+        limits=(origins.sentence,),
+    )
+    left_out = len(patients) - len(cohort)
+    return _told(bundle, fit, tuple(_lamp_endpoint(one, left_out) for one in fit.endpoints), origins)
+
+
+def _lamp_endpoint(one: LampEndpoint, left_out: int) -> EndpointResult:
+    return EndpointResult(
+        one.heads.endpoint,
+        one.model.cox.n,
+        one.model.cox.events,
+        left_out,
+        tuple(term.name for term in one.model.terms),
+        (),
+        (one.concordance.estimate, one.concordance.lower, one.concordance.upper),
+        (one.slope.estimate, one.slope.lower, one.slope.upper),
+        one.model.cutoffs,
+        one.model.horizons_months,
+    )
+
+
 def _result(bundle: Bundle, fit: SiteFit, origins: Origins) -> TrainingResult:
-    return TrainingResult(
-        bundle=str(bundle.folder),
-        name=bundle.metadata.name,
-        system=bundle.metadata.nodal.system,
-        digest=bundle.digest,
-        evidence=bundle.evidence.level,
-        trained=fit.trained,
-        enabled=bundle.evidence.level == "E0" and fit.trained,
-        cohort=bundle.evidence.cohort,
-        endpoints=tuple(
+    return _told(
+        bundle,
+        fit,
+        tuple(
             EndpointResult(
                 one.model.endpoint,
                 one.model.cox.n,
@@ -154,6 +196,23 @@ def _result(bundle: Bundle, fit: SiteFit, origins: Origins) -> TrainingResult:
             )
             for one in fit.endpoints
         ),
+        origins,
+    )
+
+
+def _told(
+    bundle: Bundle, fit: SiteFit | LampFit, endpoints: tuple[EndpointResult, ...], origins: Origins
+) -> TrainingResult:
+    return TrainingResult(
+        bundle=str(bundle.folder),
+        name=bundle.metadata.name,
+        system=bundle.metadata.nodal.system,
+        digest=bundle.digest,
+        evidence=bundle.evidence.level,
+        trained=fit.trained,
+        enabled=bundle.evidence.level == "E0" and fit.trained,
+        cohort=bundle.evidence.cohort,
+        endpoints=endpoints,
         not_fitted={str(endpoint): reason for endpoint, reason in fit.left_out.items()},
         origins=origins,
     )

@@ -20,7 +20,7 @@ DIRECTION = np.random.default_rng(0).normal(size=FEATURES)
 SOURCE = FeatureSource("made up", True, NETWORK, ORGANS, "suv4_reviewed, anatomy 1")
 
 
-def patient(seed: int, *, lesions: int | None = None, effect: float = 1.6) -> FeaturePatient:
+def patient(seed: int, *, lesions: int | None = None, effect: float = 3.0) -> FeaturePatient:
     """One patient: each feature of a lesion holds a little of its harm, the largest of which makes the hazard."""
     rng = np.random.default_rng([seed, 5])
     count = int(rng.integers(1, 8)) if lesions is None else lesions
@@ -48,7 +48,7 @@ def patient(seed: int, *, lesions: int | None = None, effect: float = 1.6) -> Fe
     )
 
 
-def cohort(n: int, *, seed: int = 0, effect: float = 1.6) -> LampCohort:
+def cohort(n: int, *, seed: int = 0, effect: float = 3.0) -> LampCohort:
     """n patients with lesions."""
     found = [patient(seed + number, effect=effect) for number in range(n)]
     patients = Patients(

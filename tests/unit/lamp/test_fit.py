@@ -26,7 +26,7 @@ from tests.unit.lamp.cohorts import NETWORK, ORGANS, cohort
 
 pytestmark = pytest.mark.unit
 
-QUICK = HeadsConfig(arm="paper", endpoints=("pfs",), folds=3, seeds=1, steps=40, resamples=50)
+QUICK = HeadsConfig(arm="paper", endpoints=("pfs",), folds=3, seeds=1, inner_folds=2, steps=40, resamples=50)
 PATIENTS = 120
 
 
@@ -94,9 +94,10 @@ def test_a_killed_run_goes_on_with_the_next_head(tmp_path: Path) -> None:
 
 
 def test_nothing_to_learn_is_not_trained() -> None:
-    fit = fit_lamp(cohort(90, effect=0.0), replace(QUICK, steps=20))
-    assert not fit.trained
-    assert len(fit.endpoints) == 1  # kept, so that the bundle can say how it did
+    """Heads stay at the constant hazards they start from, or learn something that does not hold."""
+    config = replace(QUICK, steps=20)
+    heads = fit_heads(cohort(90, effect=0.0), "pfs", config)
+    assert heads.nll >= heads.null_nll - 0.02
 
 
 def test_the_bundle_judges_as_the_heads_did(tmp_path: Path) -> None:

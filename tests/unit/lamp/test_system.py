@@ -44,8 +44,8 @@ class Pooler:
 
 @cache
 def bundle() -> Bundle:
-    config = HeadsConfig(arm="paper", folds=2, seeds=1, steps=15, resamples=20)
-    whole = cohort(80)
+    config = HeadsConfig(arm="paper", folds=2, seeds=1, inner_folds=2, steps=40, resamples=20)
+    whole = cohort(100)
     folder = Path(mkdtemp()) / "lamp"
     fit = fit_lamp(whole, config)
     export_lamp(folder, replace(fit, trained=True), whole, name="lamp made up")

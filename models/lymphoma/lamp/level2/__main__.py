@@ -56,7 +56,7 @@ def _run(cells: list[Cell], patients: Level2, out: Path, given: argparse.Namespa
     left = [cell for cell in cells if not (out / "cells" / f"{cell.name}.json").exists()]
     log.info("level2_started", cells=len(cells), left=len(left))
     ends_s = None if given.minutes is None else time.monotonic() + 60 * given.minutes
-    runner = Runner(patients, steps=given.steps)
+    runner = Runner(patients, steps=given.steps, folds=given.inner_folds)
     for done, cell in enumerate(left, start=1):
         if ends_s is not None and time.monotonic() >= ends_s:
             return
@@ -80,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--minutes", type=float, help="starts no further run after so long")
     parser.add_argument("--threads", type=int, default=1, help="of torch (default 1)")
     parser.add_argument("--steps", type=int, help="fewer updates than the arms have, for a quick look")
+    parser.add_argument("--inner-folds", type=int, default=5, help="that tell how long to train (default 5)")
     parser.add_argument("--resamples", type=int, default=RESAMPLES, help="for the intervals")
     parser.add_argument("--page", type=Path, help="file of the page (default level2.md beside the results)")
     parser.add_argument("--report-only", action="store_true", help="runs nothing, writes the results of what is there")

@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from pydantic import TypeAdapter
-from sklearn.model_selection import train_test_split
 
 from lymphoma.errors import CannotDo
 from lymphoma.lamp.arms import ARMS, Arm
@@ -21,9 +20,8 @@ from lymphoma.lamp.bags import LesionBags
 from lymphoma.lamp.heads import bags_of
 from lymphoma.lamp.level2.patients import COX, Level2
 from lymphoma.lamp.organs import rows_for
-from lymphoma.lamp.task import HeadTask, LearningSet, risk_of, train_in_memory
+from lymphoma.lamp.task import LearningSet, risk_of, train_on_all
 from lymphoma.survival.cox import fit_cox
-from lymphoma.survival.follow_up import FollowUp
 from lymphoma.training.files import write_whole
 
 __all__ = ["BASELINES", "CORE_ARMS", "Cell", "CellResult", "Runner", "planned", "read_cells", "save_cell"]
@@ -38,6 +36,7 @@ CORE_ARMS = (
     "max",
     "abmla",
     "mean_lacf",
+    "full",
     "paper",
     "organs_shuffled",
     "organs_mean",
@@ -60,10 +59,8 @@ MODES = (
     "site",
     "dissemination",
 )
-CONTROL_ARMS = ("paper", "extension")
+CONTROL_ARMS = ("full", "extension")
 PERMUTED_MODE, SHUFFLED_MODE = "mixed", "worst_lesion"
-VALIDATION_SHARE = 0.2
-"""Of the training patients, for early stopping, with its share of events."""
 SHUFFLE_SEED = 41
 
 
@@ -94,7 +91,7 @@ class CellResult:
 
     Attributes:
         risk: of each test patient; None where a baseline does not know it.
-        nll, null_nll: of the validation patients; None for a baseline. trained: the first lies below the second.
+        nll, null_nll: in mean over the inner folds; None for a baseline. trained: the first lies below the second.
         problem: code, where nothing could be fitted.
     """
 
@@ -138,12 +135,13 @@ class Runner:
     """Runs cells on the same patients.
 
     Args:
-        steps: fewer updates than the arms have, for a quick look.
+        steps: fewer updates than the arms have, for a quick look. folds: inner ones, that tell how long to train.
     """
 
-    def __init__(self, patients: Level2, *, steps: int | None = None) -> None:
+    def __init__(self, patients: Level2, *, steps: int | None = None, folds: int = 5) -> None:
         self._patients = patients
         self._steps = steps
+        self._folds = folds
         self._bags: dict[bool, tuple[LesionBags, LesionBags]] = {}
 
     def run(self, cell: Cell) -> CellResult:
@@ -161,20 +159,11 @@ class Runner:
         follow_up = self._patients.draw(cell.mode, cell.draw).training
         if cell.control == "permuted":
             follow_up = follow_up.take(np.random.default_rng([SHUFFLE_SEED, cell.draw]).permutation(follow_up.n))
-        learn, stop = train_test_split(
-            np.arange(follow_up.n), test_size=VALIDATION_SHARE, random_state=cell.draw, stratify=follow_up.event
-        )
-        source = training.take(torch.as_tensor(learn))
-        sets = [self._set(training, follow_up, part, arm, source) for part in (learn, stop)]
-        done = train_in_memory(HeadTask(arm, *sets), cell.draw, steps=self._steps)
-        risk = risk_of(done.network, rows_for(test, arm.organs, source, SHUFFLE_SEED))
+        # an arm may ask for the organs of others: those of training patients come from training patients
+        learning = LearningSet(rows_for(training, arm.organs, training, SHUFFLE_SEED), follow_up)
+        done = train_on_all(arm, learning, cell.draw, folds=self._folds, steps=self._steps)
+        risk = risk_of(done.network, rows_for(test, arm.organs, training, SHUFFLE_SEED))
         return CellResult(cell, _rounded(risk), done.nll, done.null_nll, done.trained, done.kept_step)
-
-    def _set(
-        self, bags: LesionBags, follow_up: FollowUp, part: npt.NDArray[np.int64], arm: Arm, source: LesionBags
-    ) -> LearningSet:
-        own = bags.take(torch.as_tensor(part))
-        return LearningSet(rows_for(own, arm.organs, source, SHUFFLE_SEED), follow_up.take(part))
 
     def _bags_for(self, arm: Arm) -> tuple[LesionBags, LesionBags]:
         with_burden = arm.shape.burden

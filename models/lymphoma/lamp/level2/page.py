@@ -19,7 +19,7 @@ Made by `python -m lymphoma.lamp.level2`; do not edit.
 {training} virtual patients to learn from, {tested} to be judged on, each with PET and CT, whose lesions were drawn
 and whose features were pooled as a node does it (lesion network `{network}`). Who has no accepted lesion takes no part.
 The mechanism of each patient's risk is known; the log hazard ratio has a spread of 1. Times and censoring are drawn
-anew for every drawing, with the same true risk. A fifth of the training patients stops the training.
+anew for every drawing, with the same true risk. Inner folds of the training patients tell how long a head is trained.
 
 *truth* is the concordance of the risk with the true risk over all pairs of test patients, *Spearman* the rank
 correlation with it, *Harrell* the C-index with the drawn outcomes; means over drawings, with 95 % intervals over
@@ -87,7 +87,7 @@ def _named(row: Row) -> str:
     if row.arm in LABELS:
         return LABELS[row.arm]
     arm = ARMS[row.arm]
-    return f"{arm.name}: {arm.says}" + (" (deviates)" if arm.deviates else "")
+    return f"{arm.name}: {arm.says}" + (f" (deviates: {arm.deviates})" if arm.deviates else "")
 
 
 def _comparisons(compared: Sequence[Comparison]) -> list[str]:

@@ -14,6 +14,7 @@ from lymphoma.evaluation.ranking import ComparablePairs
 from lymphoma.evaluation.result import Estimate
 from lymphoma.lamp.level2.cells import CellResult, Control
 from lymphoma.lamp.level2.patients import Level2
+from lymphoma.lamp.pilot.result import COMPARED as PAIRS
 from lymphoma.survival.bootstrap import bootstrap, difference, interval
 from lymphoma.survival.follow_up import FollowUp
 
@@ -26,26 +27,14 @@ SEED = 29
 TRUTH, SPEARMAN, HARRELL = 0, 1, 2
 
 COMPARED = (
-    ("abmla", "mean"),
-    ("abmla", "max"),
-    ("mean_lacf", "mean"),
-    ("paper", "abmla"),
-    ("paper", "mean_lacf"),
-    ("paper", "organs_shuffled"),
-    ("paper", "organs_mean"),
-    ("paper", "mlp"),
-    ("extension", "paper"),
-    ("extension", "extension_abmla"),
-    ("extension_abmla", "extension_mean"),
-    ("extension_cox", "extension"),
-    ("extension_burden", "extension"),
+    *(pair for pair in PAIRS if pair[1] != "log_tmtv"),
     *(
-        (arm, baseline)
-        for arm in ("paper", "extension", "extension_burden")
-        for baseline in ("log_tmtv", "impi", "cox")
+        (arm, other)
+        for arm in ("full", "paper", "extension", "extension_burden")
+        for other in ("log_tmtv", "impi", "cox")
     ),
 )
-"""Pairs whose difference is tested in every mode where both were run."""
+"""Pairs whose difference is tested in every mode where both were run: those of level 1, and the baselines."""
 
 
 @dataclass(frozen=True, order=True)
