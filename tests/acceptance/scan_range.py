@@ -94,7 +94,8 @@ def judged(patient: PatientB, engine: AnatomyEngine | None, statistics: RangeSta
     registration = register_ct(patient.suv, patient.ct_hu)
     ct = apply(patient.ct_hu, patient.suv, registration)
     anatomy = given_anatomy(patient) if engine is None else engine.find(patient.suv, ct)
-    return check(scan_features(patient.suv, ct, anatomy, UPTAKE_MINUTES, registration), statistics)
+    features = scan_features(patient.suv, ct, anatomy, UPTAKE_MINUTES, registration.verdict)
+    return check(features, statistics)
 
 
 def summary(kind: str, verdicts: list[RangeVerdict]) -> FaultResult:

@@ -11,7 +11,7 @@ import numpy as np
 from lymphoma.anatomy.organs import Anatomy
 from lymphoma.anatomy.reference import reference_liver
 from lymphoma.errors import NotComputable
-from lymphoma.imaging.registration import Registration, Verdict
+from lymphoma.imaging.registration import Verdict
 from lymphoma.imaging.volume import Volume
 from lymphoma.scan_range.agreement import agreement_features
 from lymphoma.scan_range.place import place_features
@@ -79,7 +79,7 @@ def scan_features(
     ct_hu: Volume,
     anatomy: Anatomy,
     uptake_minutes: float | None = None,
-    registration: Registration | None = None,
+    registered: Verdict | None = None,
 ) -> ScanFeatures:
     """Measures a scan.
 
@@ -87,7 +87,8 @@ def scan_features(
 
     Args:
         suv: SUV by body weight. ct_hu: on the same grid, as the networks get it. anatomy: organs on the same grid, in
-            the classes of the anatomy network. uptake_minutes: from injection to the scan.
+            the classes of the anatomy network. uptake_minutes: from injection to the scan. registered: verdict of the registration of
+            its CT.
     """
     suv, ct_hu = oriented(suv), oriented(ct_hu)  # the liver's reference breaks ties by the array's order
     if anatomy.organs is not None:
@@ -103,7 +104,7 @@ def scan_features(
         **place_features(view),
         **agreement_features(view),
     }
-    return ScanFeatures(tuple(found[name] for name in NAMES), None if registration is None else registration.verdict)
+    return ScanFeatures(tuple(found[name] for name in NAMES), registered)
 
 
 def _size(suv: Volume, view: ScanView) -> dict[str, float]:

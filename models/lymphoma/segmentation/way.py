@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from lymphoma.anatomy.classes import shipped_classes
 from lymphoma.anatomy.organs import Anatomy, AnatomyEngine, NoAnatomy
+from lymphoma.imaging.registration import Verdict
 from lymphoma.imaging.volume import Volume
 from lymphoma.scan_range.check import check
 from lymphoma.scan_range.features import scan_features
@@ -46,11 +48,18 @@ class Delineated:
     delineation: Delineation
 
 
-def delineate(suv: Volume, ct_hu: Volume, tools: Tools, uptake_minutes: float | None = None) -> Delineated:
+def delineate(
+    suv: Volume,
+    ct_hu: Volume,
+    tools: Tools,
+    uptake_minutes: float | None = None,
+    registered: Verdict | None = None,
+) -> Delineated:
     """Organs, the range of the scan, lesions.
 
     Args:
         suv, ct_hu: on one grid; SUV in g/mL, HU. uptake_minutes: from injection to scan; None where not known.
+        registered: what the registration of the CT to the PET came to.
 
     Raises:
         NotComputable: the codes of the engines.
@@ -58,7 +67,8 @@ def delineate(suv: Volume, ct_hu: Volume, tools: Tools, uptake_minutes: float | 
     anatomy = tools.anatomy.find(suv, ct_hu)
     verdict = None
     if tools.statistics is not None and anatomy.organs is not None:
-        verdict = check(scan_features(suv, ct_hu, anatomy, uptake_minutes), tools.statistics)
+        seen = scan_features(suv, ct_hu, shipped_classes().of(anatomy), uptake_minutes, registered)
+        verdict = check(seen, tools.statistics)
     unlike = verdict is not None and verdict.range == "outside"
     without = tools.drawn_by.needs_organs and anatomy.organs is None
     drawn_by = tools.plain if unlike or without else tools.drawn_by

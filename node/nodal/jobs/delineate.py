@@ -58,7 +58,7 @@ def segment(workspace: Workspace, tools: NodeTools) -> None:
     if given is not None:
         organs = _taken_over(workspace, tools)
         asked = replace(asked, drawn_by=given.contour, plain=given.contour, anatomy=organs or asked.anatomy)
-    done = delineate(suv, ct_hu, asked, loaded.uptake_minutes)
+    done = delineate(suv, ct_hu, asked, loaded.uptake_minutes, loaded.ct_registration.verdict)
     if done.anatomy.organs is not None:
         done.anatomy.organs.save(workspace.path("organs.nrrd"))
     workspace.write_json("organs.json", {"engine": done.anatomy.engine, "names": dict(done.anatomy.names)})
