@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import sys
 
-from lymphoma.anatomy.evaluate import Truth, generator_a, judge, log_to_stderr, opened, options, report
+from lymphoma.anatomy.evaluate import Truth, generator_a, judge, opened, options, report
+from lymphoma.logs import log_to_stderr
 
 from tests.acceptance.segmentation import GeneratorB
 

@@ -13,7 +13,8 @@ from functools import cached_property
 from pathlib import Path
 
 import torch
-from lymphoma.segmentation.evaluate import generator_a, judge, log_to_stderr, methods_of, options, report
+from lymphoma.logs import log_to_stderr
+from lymphoma.segmentation.evaluate import generator_a, judge, methods_of, options, report
 from lymphoma.segmentation.evaluated import Kept, tables_of
 from lymphoma.survival.clinical import ClinicalFactors
 from lymphoma.training.case import Case, Subject

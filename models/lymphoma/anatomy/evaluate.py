@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import logging
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,13 +26,14 @@ from lymphoma.anatomy.organs import Anatomy
 from lymphoma.anatomy.shipped import open_anatomy, shipped_bundle
 from lymphoma.errors import CannotDo
 from lymphoma.imaging.volume import Volume
+from lymphoma.logs import log_to_stderr
 from lymphoma.simulation.cohort import VirtualCohort
 from lymphoma.simulation.protocol import TRAINING_GRID
 from lymphoma.simulation.sets import SETS
 from lymphoma.training.case import Case, Cohort
 from lymphoma.training.files import write_whole
 
-__all__ = ["Truth", "generator_a", "judge", "log_to_stderr", "main", "network_key", "opened", "options", "report"]
+__all__ = ["Truth", "generator_a", "judge", "main", "network_key", "opened", "options", "report"]
 
 log = structlog.get_logger()
 
@@ -167,19 +167,6 @@ def generator_a(patients: int) -> VirtualCohort:
     members = SETS[COHORT]
     seeds = members.seeds[: min(patients, members.patients)]
     return VirtualCohort("generator A", seeds, members.variety, TRAINING_GRID)
-
-
-def log_to_stderr() -> None:
-    """A line of JSON for each patient."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
 
 
 if __name__ == "__main__":

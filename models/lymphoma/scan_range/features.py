@@ -87,8 +87,8 @@ def scan_features(
 
     Args:
         suv: SUV by body weight. ct_hu: on the same grid, as the networks get it. anatomy: organs on the same grid, in
-            the classes of the anatomy network. uptake_minutes: from injection to the scan. registered: verdict of the registration of
-            its CT.
+            the classes of the anatomy network. uptake_minutes: from injection to the scan. registered: verdict
+            of the registration of its CT.
     """
     suv, ct_hu = oriented(suv), oriented(ct_hu)  # the liver's reference breaks ties by the array's order
     if anatomy.organs is not None:

@@ -45,7 +45,8 @@ class Delineation:
             probability.
         candidates: labels of ``judged`` on the PET grid; None without.
         probability: of the lesion network, float32 0..1 on the PET grid; None where no network took part.
-        pooled: features of the lesions of ``lesion_map`` and of organs, of the same pass; None where no network took part.
+        pooled: features of the lesions of ``lesion_map`` and of organs, of the same pass; None where no network took
+            part.
         notes: sentences for the report, such as a fall-back to smaller windows.
     """
 

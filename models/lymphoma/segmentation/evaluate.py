@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import logging
 import sys
 import time
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ import torch
 from lymphoma.anatomy import Anatomy, AnatomyEngine, NoAnatomy
 from lymphoma.anatomy.shipped import open_anatomy
 from lymphoma.errors import NotComputable
+from lymphoma.logs import log_to_stderr
 from lymphoma.segmentation.agreement import LesionAgreement, agreement
 from lymphoma.segmentation.evaluated import Evaluation, Judged, Kept, figures_of, tables_of, write_evaluation
 from lymphoma.segmentation.methods import (
@@ -36,7 +36,7 @@ from lymphoma.simulation.protocol import TRAINING_GRID
 from lymphoma.simulation.sets import SETS
 from lymphoma.training.case import Case, Cohort, Subject
 
-__all__ = ["generator_a", "judge", "log_to_stderr", "main", "methods_of", "options", "report"]
+__all__ = ["generator_a", "judge", "main", "methods_of", "options", "report"]
 
 log = structlog.get_logger()
 
@@ -164,19 +164,6 @@ def main(arguments: list[str] | None = None) -> int:
     judged = {cohort.name: judge(cohort, methods, engine, Kept(given.out / "patients" / "a"))}
     sys.stdout.write(tables_of(report(judged, methods, given.out)))
     return 0
-
-
-def log_to_stderr() -> None:
-    """A line of JSON for each patient."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
 
 
 if __name__ == "__main__":

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import logging
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +18,7 @@ from pathlib import Path
 import structlog
 import torch
 
+from lymphoma.logs import log_to_stderr
 from lymphoma.simulation.cohort import VirtualCohort
 from lymphoma.simulation.protocol import TRAINING_GRID
 from lymphoma.simulation.sets import SETS
@@ -89,7 +88,7 @@ def run_command(
         Exit code: 0 when the leg or the run is over.
     """
     given = _parser(name).parse_args(arguments)
-    _log_to_stderr()
+    log_to_stderr()
     torch.set_num_threads(given.threads)
     cohort = patients(given.cache)
     if given.prepare_only:
@@ -131,18 +130,6 @@ def _parser(name: str) -> argparse.ArgumentParser:
     parser.add_argument("--workers", type=int, default=0, help="processes that make batches ahead (default 0)")
     parser.add_argument("--prepare-only", action="store_true", help="only fills the cache")
     return parser
-
-
-def _log_to_stderr() -> None:
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
 
 
 def _told(done: UpdateDone) -> None:

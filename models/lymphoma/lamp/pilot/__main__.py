@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import logging
-import sys
 import time
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from lymphoma.lamp.pilot.page import write_page
 from lymphoma.lamp.pilot.patients import Repetition, read_repetition
 from lymphoma.lamp.pilot.plan import planned, quick
 from lymphoma.lamp.pilot.result import read_results, write_results
+from lymphoma.logs import log_to_stderr
 
 __all__ = ["main"]
 
@@ -33,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
         Exit code: 0.
     """
     given = _parser().parse_args(arguments)
-    _log_to_stderr()
+    log_to_stderr()
     torch.set_num_threads(given.threads)
     out: Path = given.out
     if not given.report_only:
@@ -90,18 +89,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--minutes", type=float, help="starts no cell after so long")
     parser.add_argument("--threads", type=int, default=1, help="of torch (default 1)")
     return parser
-
-
-def _log_to_stderr() -> None:
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
 
 
 if __name__ == "__main__":
