@@ -114,7 +114,7 @@ def fit_summary(pooled: Sequence[PooledFeatures]) -> RangeSummary:
 
 
 def _fit(rows: Sequence[tuple[Floats, npt.NDArray[np.bool_]]], components: int) -> _Subspace:
-    values, known = (np.stack([row[part] for row in rows]) for part in (0, 1))
+    values, known = np.stack([row[0] for row in rows]), np.stack([row[1] for row in rows])
     return _Subspace.fit(values, known, min(components, len(rows) - 1))
 
 

@@ -26,6 +26,7 @@ from lymphoma.lesions.measures import measure_lesions
 from lymphoma.lesions.totals import measure_totals
 from lymphoma.prognosis.feature_folder import FeatureFolder, FeaturePatient, FeatureSource
 from lymphoma.prognosis.measures import PetMeasures
+from lymphoma.prognosis.model import ENDPOINTS, Endpoint
 from lymphoma.prognosis.pooled import PooledFeatures
 from lymphoma.segmentation.delineation import Delineation
 from lymphoma.segmentation.network import LampNetwork, LampShape
@@ -139,9 +140,9 @@ def _measures(suv: Volume, lesions: Volume, patient: VirtualPatient) -> PetMeasu
     return PetMeasures(**{one.name: getattr(totals, one.name) for one in fields(PetMeasures)})
 
 
-def _outcomes(truth: FeatureTable, seed: int) -> dict[str, Outcome]:
+def _outcomes(truth: FeatureTable, seed: int) -> dict[Endpoint, Outcome | None]:
     drawn = draw_outcomes(outcome_model(SIGMA), true_eta(truth, MODE, SIGMA), [seed])
-    return dict(zip(("pfs", "os"), drawn.patient(0), strict=True))
+    return dict(zip(ENDPOINTS, drawn.patient(0), strict=True))
 
 
 def open_way(anatomy: Path, segmentation: Path, review: Path, cohort: str, processor: Processor) -> Seen:

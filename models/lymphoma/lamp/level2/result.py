@@ -118,7 +118,7 @@ class _Judge:
         self._resamples = resamples
         self._differs = float(np.ptp(eta)) > 0
         # the highest risk fails first and nobody is censored: the concordance is then that with the truth
-        order = np.unique(-eta, return_inverse=True)[1] + 1.0
+        order = (np.unique(-eta, return_inverse=True)[1] + 1).astype(np.float64)
         truth = FollowUp(order, np.ones(len(eta), dtype=np.bool_))
         self._truth = ComparablePairs(truth, np.zeros(len(eta))) if self._differs else None
         self._rank = rankdata(eta)
@@ -156,7 +156,9 @@ def _row(name: str, found: Sequence[CellResult], judge: _Judge) -> Row:
     return Row(
         name,
         len(good),
-        *(_estimate(float(point[at]), draws[:, at]) for at in (TRUTH, SPEARMAN, HARRELL)),
+        _estimate(float(point[TRUTH]), draws[:, TRUTH]),
+        _estimate(float(point[SPEARMAN]), draws[:, SPEARMAN]),
+        _estimate(float(point[HARRELL]), draws[:, HARRELL]),
         float(np.mean(gains)) if gains else None,
         sum(one.trained for one in good),
         problems,
@@ -201,4 +203,4 @@ def _correlation(a: Floats, b: Floats, counts: Floats) -> Floats:
     x, y = centred(a), centred(b)
     spread = np.sqrt((counts * x**2).sum(axis=0) * (counts * y**2).sum(axis=0))
     together = (counts * x * y).sum(axis=0)
-    return np.divide(together, spread, out=np.zeros_like(together), where=spread > 1e-9)
+    return np.asarray(np.divide(together, spread, out=np.zeros_like(together), where=spread > 1e-9))
