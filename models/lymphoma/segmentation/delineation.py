@@ -63,6 +63,21 @@ class Delineation:
             raise ValueError("each lesion is one judged candidate")
 
     @property
+    def accepted(self) -> tuple[int, ...]:
+        """Numbers of the lesions that count, ascending."""
+        if not self.judged:
+            return tuple(range(1, int(np.max(self.lesion_map.array, initial=0)) + 1))
+        return tuple(sorted(one.lesion for one in self.judged if one.status == "accepted" and one.lesion is not None))
+
+    @property
+    def accepted_map(self) -> Volume:
+        """The lesion map of those that count alone, numbered anew in the same order."""
+        numbers = np.array(self.accepted, dtype=np.int64)
+        new = np.zeros(int(np.max(self.lesion_map.array, initial=0)) + 1, dtype=np.uint16)
+        new[numbers] = np.arange(1, len(numbers) + 1)
+        return self.lesion_map.with_array(new[self.lesion_map.array])
+
+    @property
     def rejected(self) -> tuple[Candidate, ...]:
         """Candidates that were not taken, the largest first."""
         return tuple(sorted((one for one in self.judged if one.lesion is None), key=lambda one: -one.volume_ml))

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 import structlog
-from lymphoma.anatomy.organs import Anatomy
+from lymphoma.anatomy.organs import GivenAnatomy, NoAnatomy
 from lymphoma.errors import NotComputable
 from lymphoma.imaging.volume import Volume
 from lymphoma.lesions.measures import measure_lesions
 from lymphoma.lesions.totals import measure_totals
 from lymphoma.prognosis.measures import PetMeasures
-from lymphoma.segmentation import threshold_segmenter
+from lymphoma.segmentation.way import delineate
 from pydantic import TypeAdapter, ValidationError
 
 from nodal.cohort.examine import reference_of
@@ -24,6 +24,8 @@ from nodal.cohort.model import PatientReport
 from nodal.cohort.sources import Sources
 from nodal.dicom.values import number
 from nodal.errors import Code, Failed, Refused
+from nodal.jobs.tools import NodeTools, open_tools
+from nodal.prognosis.shelf import open_shelf
 from nodal.prognosis.study import pet_measures
 from nodal.settings import Settings
 
@@ -80,7 +82,7 @@ class Measuring:
         """
         report = self._reports[patient_id]
         by = "reference" if "segmentation" in report.uses else "segmented"
-        key = f"{report.content} {by if by == 'reference' else self.method}"
+        key = f"{report.content} {by if by == 'reference' else f'{self.method}, {self._tools.content[:16]}'}"
         if key not in self._kept:
             self._kept[key] = self._from_images(self.cohort.sources[patient_id], by == "reference")
             self._new.append(key)
@@ -101,6 +103,13 @@ class Measuring:
             _LOG.warning("the cohort's measures cannot be kept; the next look takes them again", errno=fault.errno)
 
     @cached_property
+    def _tools(self) -> NodeTools:
+        try:
+            return open_tools(self.settings, open_shelf(self.settings))
+        except NotComputable as fault:
+            raise Failed(Code(fault.code), fault.reason) from fault
+
+    @cached_property
     def _reports(self) -> dict[str, PatientReport]:
         return {patient.patient_id: patient for patient in self.cohort.report.patients if patient.uses}
 
@@ -110,15 +119,19 @@ class Measuring:
         try:
             drawn = self._segmented(sources, images) if lesions is None else lesions
         except NotComputable as fault:
-            kind = Failed if fault.code == Code.NOT_INSTALLED else Refused
-            raise kind(Code(fault.code), fault.reason) from fault
+            raise Refused(Code(fault.code), fault.reason) from fault
         header = images.pet_headers[0] if images.pet_headers else None
         weight, height = (number(header, name) if header else None for name in ("PatientWeight", "PatientSize"))
         return pet_measures(measure_totals(measure_lesions(images.suv, drawn), weight_kg=weight, height_m=height))
 
     def _segmented(self, sources: Sources, images: StudyImages) -> Volume:
-        rules = self.settings.segmentation
-        anatomy = Anatomy("none") if sources.organs is None else read_organs(sources.organs, images)
-        return (
-            threshold_segmenter(rules.method, rules.min_volume_ml).segment(images.suv, images.ct_hu, anatomy).lesion_map
-        )
+        """The accepted lesions, drawn as the node draws them; a cohort's own organ map goes before the engine's."""
+        tools = self._tools.tools
+        if sources.organs is not None:
+            known = read_organs(sources.organs, images)
+            organs = NoAnatomy() if known.organs is None else GivenAnatomy(known.organs, known.names, known.engine)
+            tools = replace(tools, anatomy=organs)
+        done = delineate(images.suv, images.ct_hu, tools)
+        if done.verdict is not None and done.verdict.range == "outside":
+            raise Refused(Code.OUT_OF_DISTRIBUTION, "the scan is unlike those that the networks learned from")
+        return done.delineation.accepted_map

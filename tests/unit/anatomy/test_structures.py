@@ -11,6 +11,7 @@ from lymphoma.anatomy.structures import StructureTable, structures
 pytestmark = pytest.mark.unit
 
 
+@pytest.mark.paper("lamp-organs")
 def test_the_default_keeps_sides_of_lungs_and_parts_of_the_spine() -> None:
     table = structures()
     assert (len(table.classes), len(table.names)) == (117, 71)
@@ -22,6 +23,7 @@ def test_the_default_keeps_sides_of_lungs_and_parts_of_the_spine() -> None:
     assert table.of["vertebrae_S1"] == "vertebrae_S1"
 
 
+@pytest.mark.paper("lamp-organs")
 def test_option_a_keeps_the_lobes() -> None:
     table = structures("a")
     assert (len(table.classes), len(table.names)) == (117, 71)

@@ -23,9 +23,7 @@ def patients(seed: int, count: int, features: int = 128) -> LesionBags:
     rng = np.random.default_rng([seed, 77])
     sizes = rng.integers(1, 7, count)
     there = [(True, bool(missing > 0.3), True, True, True) for missing in rng.random(count)]
-    return pad_bags(
-        [one_patient(rng, int(size), organs, features) for size, organs in zip(sizes, there, strict=True)]
-    )
+    return pad_bags([one_patient(rng, int(size), organs, features) for size, organs in zip(sizes, there, strict=True)])
 
 
 def learning(seed: int, count: int, features: int = 128, effect: float = 1.5) -> LearningSet:

@@ -67,6 +67,7 @@ def test_heads_never_see_the_patients_they_are_judged_on() -> None:
     assert not np.delete(same, held).any()
 
 
+@pytest.mark.paper("lamp-folds")
 def test_folds_that_are_given_are_kept_to() -> None:
     """The segmentation's folds serve the prognosis too; they may hold patients without an outcome."""
     whole = cohort(60)

@@ -16,6 +16,7 @@ HAZARDS = torch.tensor([[0.1, 0.2, 0.3, 0.4]], dtype=torch.float64)
 LOGITS = torch.logit(HAZARDS)
 
 
+@pytest.mark.paper("lamp-head")
 def test_loss_of_an_event_and_of_a_censored_patient() -> None:
     at = torch.tensor([2])
     assert nll(LOGITS, at, torch.tensor([True])).item() == pytest.approx(-np.log(0.9 * 0.8 * 0.3))
@@ -42,6 +43,7 @@ def test_impossible_hazards_cost_a_finite_amount() -> None:
     assert torch.isfinite(logits.grad).all()
 
 
+@pytest.mark.paper("lamp-head")
 def test_bins_are_quartiles_of_uncensored_times_and_have_open_ends() -> None:
     months = np.concatenate([np.arange(1.0, 9.0), [100.0, 0.1]])
     bins = fit_bins(FollowUp(months, np.array([True] * 8 + [False] * 2)))

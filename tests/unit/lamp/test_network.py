@@ -38,6 +38,7 @@ def reordered(bags: LesionBags, lesions: list[int]) -> LesionBags:
     return replace(bags, lesions=bags.lesions[:, lesions], is_lesion=bags.is_lesion[:, lesions])
 
 
+@pytest.mark.paper("lamp-eq3", "lamp-eq5")
 def test_parameters_of_the_paper() -> None:
     net = head()
     assert parameters(net.context) == 49_152
@@ -47,6 +48,7 @@ def test_parameters_of_the_paper() -> None:
     assert parameters(LesionPerceptron(128)) == parameters(LesionAnatomyContext(128))
 
 
+@pytest.mark.paper("lamp-eq3", "lamp-eq4", "lamp-eq5")
 def test_equations_3_to_5_against_numpy() -> None:
     """Double precision on both sides; 1e-9 is far above its rounding over sums of 256."""
     net = head().double()
@@ -72,6 +74,7 @@ def test_equations_3_to_5_against_numpy() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(ARMS))
+@pytest.mark.paper("lamp-ablation")
 def test_padded_patients_and_one_at_a_time_give_the_same(name: str) -> None:
     rng = np.random.default_rng(1)
     single = [one_patient(rng, count, present=(True, count > 2, True, False, True)) for count in (1, 2, 7, 4)]
@@ -108,6 +111,7 @@ def test_a_single_lesion_has_all_the_attention() -> None:
     assert head()(one_patient(np.random.default_rng(5), 1)).attention.tolist() == [[1.0]]
 
 
+@pytest.mark.paper("lamp-null")
 def test_a_patient_without_a_lesion_is_refused() -> None:
     with pytest.raises(NotComputable, match="NO_AVID_LESION"):
         bag_of(np.zeros((0, 128)), np.zeros((5, 128)), np.ones(5, dtype=bool))
@@ -128,6 +132,7 @@ def test_one_lesion_twice_changes_an_average() -> None:
         assert (gap > 1e-4) == changes, name
 
 
+@pytest.mark.paper("lamp-eq3")
 def test_an_absent_organ_is_never_looked_at() -> None:
     net = head()
     bag = one_patient(np.random.default_rng(8), 3, present=(True, False, True, True, True))

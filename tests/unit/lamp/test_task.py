@@ -33,6 +33,7 @@ def task(arm: Arm, count: int = 300, features: int = 8, effect: float = 1.5) -> 
     return HeadTask(arm, learning(1, count, features, effect), learning(2, 150, features, effect))
 
 
+@pytest.mark.paper("lamp-adam")
 def test_accumulating_32_patients_is_the_mean_of_their_gradients() -> None:
     arm = replace(small("paper"), shape=HeadShape(features=8, gate_dropout=0.0))
     one = task(arm, 64)
@@ -58,6 +59,7 @@ def test_accumulating_32_patients_is_the_mean_of_their_gradients() -> None:
     assert torch.allclose(together, mean, atol=1e-6), "one padded batch has the same patients and the same gradient"
 
 
+@pytest.mark.paper("lamp-head")
 def test_the_head_starts_at_the_constant_hazard_null() -> None:
     """2.2 against 1.2 where intercepts and slopes are as torch draws them."""
     gaps = {}

@@ -307,6 +307,7 @@ class TestReport:
         assert re.search(r"2 liver 200 17\.6 \d+ 6 %", text)
         assert re.search(r"5 vertebrae lumbar 80\.0 16\.4 \d+ 23 % left out by a person", text)
 
+    @pytest.mark.paper("lamp-attention")
     def test_attention_is_listed_with_organs_and_what_it_means(self) -> None:
         text = text_of("reviewed")
         assert "Attention of LAMP" in text
@@ -320,6 +321,7 @@ class TestReport:
             found = re.findall(r"(?<![\d.])(\d{1,2}) \d+\.\d %", listed)
             assert sorted(int(number) for number in found) == list(range(1, count + 1)), name
 
+    @pytest.mark.paper("lamp-attention")
     def test_lesions_are_filled_by_their_weight(self) -> None:
         pdf = render_pdf(eight(), TARGET)
         (page,) = (n for n, text in enumerate(pages_of("reviewed")) if "Attention of LAMP" in text)

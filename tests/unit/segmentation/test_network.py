@@ -57,6 +57,7 @@ def weights_of(module: torch.nn.Module) -> int:
     return sum(weight.numel() for weight in module.parameters())
 
 
+@pytest.mark.paper("lamp-widths")
 def test_last_blocks_have_32_32_and_64_channels_at_full_size() -> None:
     maps = maps_of(LampNetwork(LampShape()), torch.randn(1, 2, 16, 24, 16))
     assert maps.ct.features.shape == (1, 32, 16, 24, 16)
@@ -65,6 +66,7 @@ def test_last_blocks_have_32_32_and_64_channels_at_full_size() -> None:
     assert maps.log_probability.shape == (1, 2, 16, 24, 16)
 
 
+@pytest.mark.paper("lamp-base")
 def test_the_widths_of_the_paper_need_no_widening() -> None:
     with torch.device("meta"):
         paper = LampNetwork(PAPER_SIZE)
@@ -73,6 +75,7 @@ def test_the_widths_of_the_paper_need_no_widening() -> None:
         assert (first.conv.out_channels, second.conv.in_channels, second.conv.out_channels) == (width, width, width)
 
 
+@pytest.mark.paper("lamp-eq1")
 def test_features_are_128_in_the_order_fused_pet_ct() -> None:
     maps = maps_of(LampNetwork(LampShape()), torch.randn(1, 2, 16, 8, 8))
     assert maps.features.shape[1] == 128
@@ -81,6 +84,7 @@ def test_features_are_128_in_the_order_fused_pet_ct() -> None:
     assert torch.equal(maps.features[:, 96:], maps.ct.features)
 
 
+@pytest.mark.paper("lamp-encoders")
 def test_the_encoder_is_one_and_is_counted_once(network: LampNetwork) -> None:
     # two 3x3x3 convolutions without bias and two affine normalisations a level
     by_hand = sum(27 * (before * width + width * width) + 4 * width for before, width in ((1, 4), (4, 6), (6, 8)))
@@ -92,6 +96,7 @@ def test_the_encoder_is_one_and_is_counted_once(network: LampNetwork) -> None:
     }
 
 
+@pytest.mark.paper("lamp-encoders")
 def test_equal_images_are_encoded_equally_and_both_teach_the_encoder(network: LampNetwork) -> None:
     seen: list[list[torch.Tensor]] = []
     network.encoder.register_forward_hook(lambda _module, _given, made: seen.append(made))
@@ -107,6 +112,7 @@ def test_equal_images_are_encoded_equally_and_both_teach_the_encoder(network: La
         assert float(gradient.abs().max()) > 0.0
 
 
+@pytest.mark.paper("lamp-decoders")
 def test_each_single_decoder_sees_its_own_modality_alone(network: LampNetwork) -> None:
     image, other = torch.randn(2, 1, 2, 8, 8, 8)
     mixed = torch.cat([image[:, :1], other[:, 1:]], dim=1)
@@ -116,6 +122,7 @@ def test_each_single_decoder_sees_its_own_modality_alone(network: LampNetwork) -
     assert not torch.equal(maps.fused.logits[0], changed.fused.logits[0])
 
 
+@pytest.mark.paper("lamp-weights")
 def test_the_fused_answer_is_the_weighted_sum_of_three_probabilities(network: LampNetwork) -> None:
     maps = maps_of(network, 3.0 * torch.randn(2, 2, 8, 8, 8))
     weights = maps.weights.numpy().astype(np.float64)
@@ -151,6 +158,7 @@ def right_answer(label: torch.Tensor) -> torch.Tensor:
     return 20.0 * torch.cat([1.0 - 2 * label, 2.0 * label - 1], dim=1)
 
 
+@pytest.mark.paper("lamp-decoders")
 def test_each_answer_has_its_own_term_and_a_right_one_costs_nothing() -> None:
     label = torch.zeros(1, 1, 8, 8, 8, dtype=torch.int64)
     label[..., :4, :, :] = 1
@@ -175,6 +183,7 @@ def test_deep_supervision_weighs_1_a_half_a_quarter_normalised() -> None:
     np.testing.assert_allclose(costs, [41.0 * 4 / 7, 41.0 * 2 / 7, 41.0 / 7], rtol=1e-3)
 
 
+@pytest.mark.paper("lamp-patches")
 def test_windows_of_a_whole_body_are_averaged_as_probabilities(network: LampNetwork) -> None:
     """Convolutions see the edge of a window, so the equality is that of a network of one voxel's reach."""
 
@@ -225,6 +234,7 @@ def test_the_command_makes_the_shipped_network_and_hands_it_over(tmp_path: Path)
     assert (given.state.step, config.steps) == (0, 4_000)
 
 
+@pytest.mark.paper("lamp-base")
 def test_the_shipped_configuration_is_that_of_the_budget() -> None:
     config = read_config(Path(network_module.__file__).with_name("train.yaml"))
     assert (config.steps, config.batch_size, config.validation.metric) == (4_000, 1, "dice")

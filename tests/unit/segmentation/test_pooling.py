@@ -95,6 +95,7 @@ def same(one: PooledFeatures, other: PooledFeatures) -> None:
     assert one.lesion_map == other.lesion_map
 
 
+@pytest.mark.paper("lamp-eq2")
 def test_organs_are_pooled_without_their_lesion_voxels_in_the_order_of_the_table(
     first: PooledFeatures, network: LesionNetwork, crop: WorkingCrop, anatomy: Anatomy, lesions: Volume
 ) -> None:
@@ -161,6 +162,7 @@ def test_features_kept_without_whole_organs_keep_their_organ_rows(
     assert np.allclose(after.lesions, pooler(network, crop, anatomy).pool(edited).lesions, atol=1e-5)
 
 
+@pytest.mark.paper("lamp-lesion")
 def test_what_is_decided_after_the_pass_gives_the_features_of_that_lesion_map(
     first: PooledFeatures, network: LesionNetwork, crop: WorkingCrop, anatomy: Anatomy, lesions: Volume
 ) -> None:
