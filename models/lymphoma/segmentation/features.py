@@ -20,6 +20,7 @@ import torch
 
 from lymphoma.anatomy.shipped import open_anatomy
 from lymphoma.errors import NotComputable
+from lymphoma.imaging.registration import apply, register_ct
 from lymphoma.imaging.volume import Volume
 from lymphoma.inference.device import Processor, choose
 from lymphoma.lesions.measures import measure_lesions
@@ -28,12 +29,12 @@ from lymphoma.prognosis.feature_folder import FeatureFolder, FeaturePatient, Fea
 from lymphoma.prognosis.measures import PetMeasures
 from lymphoma.prognosis.model import ENDPOINTS, Endpoint
 from lymphoma.prognosis.pooled import PooledFeatures
+from lymphoma.scan_range.fit import read_statistics
 from lymphoma.segmentation.delineation import Delineation
-from lymphoma.segmentation.network import LampNetwork, LampShape
+from lymphoma.segmentation.open import open_lesion_network
 from lymphoma.segmentation.reviewed import ReviewedSegmenter
 from lymphoma.segmentation.reviewer import Reviewer
 from lymphoma.segmentation.way import Tools, delineate
-from lymphoma.segmentation.whole_body import LesionNetwork
 from lymphoma.simulation.cohort import case_of, features_of, subject_of
 from lymphoma.simulation.feature_table import FeatureTable, stack_features
 from lymphoma.simulation.outcomes import draw_outcomes, outcome_model
@@ -42,9 +43,8 @@ from lymphoma.simulation.plan import draw_patient
 from lymphoma.simulation.protocol import TRAINING_GRID
 from lymphoma.simulation.risk import true_eta
 from lymphoma.simulation.sets import SETS, PatientSet
-from lymphoma.training.bundle import load_bundle
 from lymphoma.training.case import Case, Outcome
-from lymphoma.training.trained import trained_weights
+from lymphoma.training.files import file_sha256
 
 __all__ = ["Seen", "accepted_part", "main", "open_way", "write_features"]
 
@@ -105,18 +105,15 @@ def accepted_part(drawn: Delineation) -> tuple[Volume, PooledFeatures]:
     """
     if drawn.pooled is None:
         raise NotComputable("NOT_INSTALLED", "no lesion network took part in the delineation")
-    numbers = np.arange(1, len(drawn.pooled.lesions) + 1)
-    if drawn.judged:
-        numbers = np.array(sorted(one.lesion for one in drawn.judged if one.status == "accepted" and one.lesion), int)
-    new = np.zeros(int(np.max(drawn.lesion_map.array, initial=0)) + 1, dtype=np.uint16)
-    new[numbers] = np.arange(1, len(numbers) + 1)
-    lesions = drawn.lesion_map.with_array(new[drawn.lesion_map.array])
-    return lesions, replace(drawn.pooled, lesions=drawn.pooled.lesions[numbers - 1], lesion_map="")
+    rows = np.array(drawn.accepted, dtype=np.int64) - 1
+    return drawn.accepted_map, replace(drawn.pooled, lesions=drawn.pooled.lesions[rows], lesion_map="")
 
 
 def _features(patient: VirtualPatient, case: Case, tools: Tools) -> FeaturePatient:
-    """What is seen of a patient, and what is true."""
-    done = delineate(case.suv, case.ct_hu, tools)
+    """What is seen of a patient, and what is true; the CT is registered as the node does it."""
+    registration = register_ct(case.suv, case.ct_hu)
+    ct_hu = apply(case.ct_hu, case.suv, registration) if registration.applied else case.ct_hu
+    done = delineate(case.suv, ct_hu, tools, patient.plan.scan.uptake_minutes, registration.verdict)
     if done.verdict is not None and done.verdict.range == "outside":
         raise NotComputable("OUT_OF_DISTRIBUTION", "the scan is unlike those that the networks learned from")
     lesions, pooled = accepted_part(done.delineation)
@@ -145,28 +142,27 @@ def _outcomes(truth: FeatureTable, seed: int) -> dict[Endpoint, Outcome | None]:
     return dict(zip(ENDPOINTS, drawn.patient(0), strict=True))
 
 
-def open_way(anatomy: Path, segmentation: Path, review: Path, cohort: str, processor: Processor) -> Seen:
+def open_way(
+    anatomy: Path, segmentation: Path, review: Path, cohort: str, processor: Processor, statistics: Path | None = None
+) -> Seen:
     """Both networks, each from a bundle or the folder of a training, and the reviewer of candidates.
+
+    Args:
+        statistics: of the scans that the networks learned from; None leaves the range unchecked.
 
     Raises:
         BundleRefused, TrainingFailed: with the code of the fault.
     """
     engine = open_anatomy(anatomy, processor)
-    if (segmentation / "configs" / "metadata.json").is_file():
-        bundle = load_bundle(segmentation, ("segmentation",))
-        tensors, digest = bundle.weights(bundle.networks[0]), bundle.digest
-    else:
-        trained = trained_weights(segmentation)
-        tensors, digest = trained.tensors, trained.digest
-    network = LampNetwork(LampShape())
-    network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
-    names = tuple(engine.classes.names.values())
-    looker = LesionNetwork(network.eval().to(processor.device), LampShape(), digest, names, processor)
+    looker = open_lesion_network(segmentation, processor)
     text = review.read_text(encoding="utf-8")
     drawn_by = ReviewedSegmenter(Reviewer.from_json(text), looker)
+    scans = None if statistics is None else read_statistics(statistics)
     parts = (_sha256(engine.network), hashlib.sha256(text.encode()).hexdigest())
-    way = f"{drawn_by.name}, {drawn_by.min_volume_ml:g} mL; anatomy {parts[0][:16]}, reviewer {parts[1][:16]}"
-    return Seen(Tools(engine, drawn_by), FeatureSource(cohort, True, digest, names, way))
+    checked = "" if statistics is None else f", scans like {file_sha256(statistics)[:16]}"
+    way = f"{drawn_by.name}, {drawn_by.min_volume_ml:g} mL; anatomy {parts[0][:16]}, reviewer {parts[1][:16]}{checked}"
+    source = FeatureSource(cohort, True, looker.digest, looker.organ_names, way)
+    return Seen(Tools(engine, drawn_by, statistics=scans), source)
 
 
 def _sha256(network: torch.nn.Module) -> str:
@@ -185,7 +181,7 @@ def main(arguments: list[str] | None = None) -> int:
     members = SETS[given.set]
     if given.patients is not None:
         members = replace(members, patients=min(given.patients, members.patients))
-    seen = open_way(given.anatomy, given.segmentation, given.review, given.set, choose())
+    seen = open_way(given.anatomy, given.segmentation, given.review, given.set, choose(), given.statistics)
 
     def tell(done: int, of: int) -> None:
         if done % 5 == 0 or done == of:
@@ -207,6 +203,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--anatomy", type=Path, required=True, help="bundle, or folder of the training")
     parser.add_argument("--segmentation", type=Path, required=True, help="bundle, or folder of the training")
     parser.add_argument("--review", type=Path, required=True, help="JSON of the reviewer of candidates")
+    parser.add_argument("--statistics", type=Path, help="JSON of the scans learned from; without it none is checked")
     parser.add_argument("--patients", type=int, help="the first so many of the set (default all)")
     parser.add_argument("--threads", type=int, default=1, help="of torch (default 1)")
     return parser
