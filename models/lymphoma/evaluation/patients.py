@@ -42,6 +42,8 @@ class Patients:
         cohort: its name. ids: for the person who runs the evaluation; they never enter a report or a bundle.
         contents: digest of what each case is read from (:attr:`lymphoma.training.case.Subject.content`).
         scores: (bundle name, endpoint) -> the bundle's word on them.
+        image_scores: (bundle name, name of a score) -> (n,), what the bundle's networks computed from the images; NaN
+            where they could not.
     """
 
     cohort: str
@@ -53,13 +55,16 @@ class Patients:
     pet: tuple[PetMeasures, ...]
     outcomes: Mapping[Endpoint, tuple[Outcome | None, ...]]
     scores: Mapping[tuple[str, Endpoint], Scores] = field(default_factory=dict)
+    image_scores: Mapping[tuple[str, str], Floats] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
 
-    def prospect(self, index: int) -> Prospect:
-        """One patient as a model sees him or her, without scores."""
-        return Prospect(self.clinical[index], self.pet[index])
+    def prospect(self, index: int, bundle: str = "") -> Prospect:
+        """One patient as a model sees him or her, with the scores of a bundle's networks."""
+        found = {name: float(values[index]) for (of, name), values in self.image_scores.items() if of == bundle}
+        known = {name: value for name, value in found.items() if np.isfinite(value)}
+        return Prospect(self.clinical[index], self.pet[index], known)
 
     def known(self, endpoint: Endpoint) -> npt.NDArray[np.int64]:
         """Positions of the patients whose outcome is known."""

@@ -47,18 +47,20 @@ def judge_patients(bundle: Bundle, patients: Patients, endpoint: Endpoint) -> Ju
         None where the bundle has no model of the endpoint.
 
     Raises:
-        NotComputable: ``NOT_INSTALLED`` for a system whose score must be computed from images first.
+        NotComputable: ``NOT_INSTALLED`` for a system whose score must be computed from images first, and was not
+            (:attr:`lymphoma.evaluation.patients.Patients.image_scores`).
     """
     model = bundle.survival(endpoint)
     if model is None:
         return None
     if bundle.metadata.nodal.system == COMBINED:
         lp = _combined(bundle, model, patients, endpoint)
-    elif any(term.name.startswith(SCORE) for term in model.terms):
-        what = f"{bundle.metadata.nodal.system} reads images; its scores of a cohort are not computed here"
-        raise NotComputable("NOT_INSTALLED", what)
     else:
-        lp = _predicted(model, patients)
+        read = {term.name.removeprefix(SCORE) for term in model.terms if term.name.startswith(SCORE)}
+        if any((bundle.metadata.name, one) not in patients.image_scores for one in read):
+            what = f"{bundle.metadata.nodal.system} reads images; its scores of a cohort are not computed here"
+            raise NotComputable("NOT_INSTALLED", what)
+        lp = _predicted(model, patients, bundle.metadata.name)
     stored = bundle.out_of_fold()
     own = {} if stored is None else stored.linear_predictors.get(endpoint, {})
     for index, content in enumerate(patients.contents):
@@ -71,10 +73,10 @@ def judge_patients(bundle: Bundle, patients: Patients, endpoint: Endpoint) -> Ju
     return Judged(scores, codes)
 
 
-def _predicted(model: PrognosticModel, patients: Patients) -> Floats:
+def _predicted(model: PrognosticModel, patients: Patients, bundle: str) -> Floats:
     """(n,) linear predictors, NaN where a covariate is not known."""
     lp = np.full(len(patients), np.nan)
-    kept, columns = complete(model.terms, [patients.prospect(index) for index in range(len(patients))])
+    kept, columns = complete(model.terms, [patients.prospect(index, bundle) for index in range(len(patients))])
     if kept:
         lp[kept] = model.linear_predictor(columns)
     return lp

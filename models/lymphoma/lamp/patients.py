@@ -55,6 +55,7 @@ class LampCohort:
             pet=tuple(whole.pet[i] for i in at),
             outcomes={endpoint: tuple(found[i] for i in at) for endpoint, found in whole.outcomes.items()},
             scores={},
+            image_scores={},
         )
         return LampCohort(part, tuple(self.pooled[i] for i in at), self.source, self.without_lesion)
 

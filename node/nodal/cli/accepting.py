@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -44,7 +44,7 @@ def calibrate(
     from nodal.evaluation.opening import now
     from nodal.evaluation.show import calibration_tables
 
-    patients = _patients(cohort, read_settings(config))
+    patients = _patients(cohort, [bundle], read_settings(config))
     with err.status("fitting"):
         found = run(bundle, patients, by=by or getpass.getuser(), at=now(), write=not dry_run)
     if as_json:
@@ -79,7 +79,7 @@ def qualify(
     if not by.strip():
         raise WrongUsage("--by names the person who answers for the acceptance")
     settings = read_settings(config)
-    patients = _patients(cohort, settings)
+    patients = _patients(cohort, [bundle, *(part or ())], settings)
     key = make_site_key(settings.state_dir)
     with err.status("judging"):
         found = run(bundle, patients, key, by=by, at=now(), limits=limits, parts=part or ())
@@ -109,7 +109,7 @@ def combine(
     from nodal.evaluation.combine import combine as run
     from nodal.evaluation.show import combination_table
 
-    patients = _patients(cohort, read_settings(config))
+    patients = _patients(cohort, bundles, read_settings(config))
     with _bar("sub-models") as progress:
         found = run(bundles, patients, out_dir, name=name or out_dir.resolve().name, seed=seed, progress=progress)
     if as_json:
@@ -120,11 +120,17 @@ def combine(
         out.print("The bundle is used after a passed acceptance run (nodal qualify).")
 
 
-def _patients(cohort: Path, settings: Settings) -> Patients:
+def _patients(cohort: Path, bundles: Sequence[Path], settings: Settings) -> Patients:
+    """The patients of a cohort, with what the bundles compute from their images."""
+    from nodal.evaluation.image_scores import with_image_scores
+    from nodal.evaluation.opening import open_bundle
     from nodal.evaluation.patients import patients_of
 
+    opened = [open_bundle(folder) for folder in bundles]
     with _bar("patients") as progress:
-        return patients_of(cohort, settings, progress)
+        patients = patients_of(cohort, settings, progress)
+    with _bar("images") as progress:
+        return with_image_scores(patients, opened, cohort, settings, progress)
 
 
 @contextmanager

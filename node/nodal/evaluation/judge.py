@@ -13,6 +13,7 @@ from lymphoma.evaluation.scoring import with_scores
 from lymphoma.training.bundle import Bundle
 
 from nodal.errors import WrongUsage
+from nodal.evaluation.image_scores import with_image_scores
 from nodal.evaluation.opening import open_bundle
 from nodal.evaluation.patients import patients_with_origins
 from nodal.evaluation.provenance import Provenance, provenance_of
@@ -68,6 +69,7 @@ def judge_cohort(order: Order, settings: Settings | None = None, progress: Progr
     centre = order.options.protocol.centre
     if centre is not None and centre not in patients.centres:
         raise WrongUsage(f"no patient of the cohort is of the centre {centre}")
+    patients = with_image_scores(patients, bundles, order.cohort, settings, lambda done, of: tell("images", done, of))
     # A combined bundle reads the words of the others.
     for combined in (False, True):
         part = [one for one in bundles if (one.metadata.nodal.system == COMBINED) == combined]

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from lymphoma.evaluation.options import Options
 from lymphoma.lamp.config import HeadsConfig
 from lymphoma.lamp.ensemble import setup_of
 from lymphoma.prognosis.feature_folder import FeatureFolder
 from lymphoma.prognosis.pooled import FEATURES, PooledFeatures
 from nodal.errors import Failed
+from nodal.evaluation.judge import Order, judge_cohort
 from nodal.evaluation.opening import open_bundle
 from nodal.evaluation.patients import patients_of
 from nodal.evaluation.train import Training, train
@@ -49,6 +51,13 @@ def test_a_cohort_with_features_becomes_a_bundle(tmp_path: Path) -> None:
     bundle = open_bundle(tmp_path / "lamp")
     assert setup_of(bundle).heads == {"pfs": ("pfs_1_0", "pfs_2_0")}
     assert bundle.metadata.nodal.trained_on == "virtual"
+    # others than it learned from are judged by their images, and what it learned is found again
+    fresh = with_features(feature_cohort(tmp_path / "fresh", 60, seed=91_000))
+    judged = judge_cohort(
+        Order((tmp_path / "lamp",), fresh, tmp_path / "report", Options(endpoints=("pfs",), resamples=20))
+    )
+    found = {one.model.key: one.discrimination.harrell.value for one in judged.evaluation.endpoints[0].results}
+    assert found[bundle.metadata.name] > 0.7
 
 
 def test_without_a_lesion_network_nothing_is_trained(tmp_path: Path) -> None:
