@@ -130,7 +130,7 @@ def _patients(cohort: Path, bundles: Sequence[Path], settings: Settings) -> Pati
     with _bar("patients") as progress:
         patients = patients_of(cohort, settings, progress)
     with _bar("images") as progress:
-        return with_image_scores(patients, opened, cohort, settings, progress)
+        return with_image_scores(patients, opened, cohort, settings, progress).patients
 
 
 @contextmanager

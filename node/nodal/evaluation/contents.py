@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from lymphoma.evaluation.result import EndpointResult, Evaluation
+from lymphoma.lamp.organ_map import OrganMap
 
 from nodal.evaluation.cohort_tables import control_table, covariate_table, fold_table, one_table, subgroup_table
 from nodal.evaluation.group_tables import group_table, threshold_table
+from nodal.evaluation.organ_picture import organ_section
 from nodal.evaluation.page import Block, Facts, Figures, Notice, Page, Paragraph, Section
 from nodal.evaluation.patients import Origins
 from nodal.evaluation.pictures import (
@@ -52,11 +54,13 @@ AS_PUBLISHED = (
 )
 
 
-def contents_of(evaluation: Evaluation, provenance: Provenance | None = None) -> Page:
-    """The report of an evaluation, and of what it was made from."""
+def contents_of(evaluation: Evaluation, provenance: Provenance | None = None, organs: OrganMap | None = None) -> Page:
+    """The report of an evaluation, of what it was made from, and of the organs that a system was shown."""
     sections = [_subject(evaluation, provenance)]
     for result in evaluation.endpoints:
         sections += _endpoint(result)
+    if organs is not None:
+        sections.append(organ_section(organs))
     sections.append(_limits(evaluation))
     return Page(
         TITLE,

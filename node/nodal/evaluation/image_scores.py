@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +16,18 @@ from lymphoma.training.bundle import Bundle
 from nodal.evaluation.pooled import pooled_cohort
 from nodal.settings import Settings
 
-__all__ = ["with_image_scores"]
+__all__ = ["SeenPatients", "with_image_scores"]
 
 Progress = Callable[[int, int], None]
 Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class SeenPatients:
+    """Patients with their scores; ``cohort`` is what the networks saw of them, None where no bundle reads images."""
+
+    patients: Patients
+    cohort: LampCohort | None
 
 
 def with_image_scores(
@@ -28,7 +36,7 @@ def with_image_scores(
     folder: Path,
     settings: Settings | None = None,
     progress: Progress | None = None,
-) -> Patients:
+) -> SeenPatients:
     """The patients with the scores of every bundle of LAMP; a patient without a lesion, or unlike those the networks
     know, has none.
 
@@ -41,13 +49,13 @@ def with_image_scores(
     """
     readers = [bundle for bundle in bundles if bundle.metadata.nodal.system == "lamp"]
     if not readers:
-        return patients
+        return SeenPatients(patients, None)
     seen = pooled_cohort(folder, patients, settings or Settings(), progress)
     found = dict(patients.image_scores)
     for bundle in readers:
         for name, values in scores_of(bundle, seen).items():
             found[bundle.metadata.name, name] = _placed(values, seen, patients)
-    return replace(patients, image_scores=found)
+    return SeenPatients(replace(patients, image_scores=found), seen)
 
 
 def _placed(values: Floats, seen: LampCohort, patients: Patients) -> Floats:

@@ -10,6 +10,7 @@ from lymphoma.combined import COMBINED
 from lymphoma.evaluation.evaluate import Options, evaluate
 from lymphoma.evaluation.result import Evaluation
 from lymphoma.evaluation.scoring import with_scores
+from lymphoma.lamp.organ_map import organ_map
 from lymphoma.training.bundle import Bundle
 
 from nodal.errors import WrongUsage
@@ -69,14 +70,16 @@ def judge_cohort(order: Order, settings: Settings | None = None, progress: Progr
     centre = order.options.protocol.centre
     if centre is not None and centre not in patients.centres:
         raise WrongUsage(f"no patient of the cohort is of the centre {centre}")
-    patients = with_image_scores(patients, bundles, order.cohort, settings, lambda done, of: tell("images", done, of))
+    seen = with_image_scores(patients, bundles, order.cohort, settings, lambda done, of: tell("images", done, of))
+    patients = seen.patients
     # A combined bundle reads the words of the others.
     for combined in (False, True):
         part = [one for one in bundles if (one.metadata.nodal.system == COMBINED) == combined]
         patients = with_scores(patients, part)
     evaluation = evaluate(patients, order.options, progress=lambda done, of, what: tell(what, done, of))
     provenance = provenance_of(patients, bundles, origins)
-    return Judgement(evaluation, provenance, write_report(evaluation, order.out, provenance))
+    organs = None if seen.cohort is None else organ_map(seen.cohort.pooled)
+    return Judgement(evaluation, provenance, write_report(evaluation, order.out, provenance, organs))
 
 
 def _open(folders: Sequence[Path]) -> list[Bundle]:

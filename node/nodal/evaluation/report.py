@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from lymphoma.evaluation.result import Evaluation
+from lymphoma.lamp.organ_map import OrganMap
 
 from nodal.errors import WrongUsage
 from nodal.evaluation.contents import contents_of
@@ -36,10 +37,15 @@ def check_folder(folder: Path) -> None:
         )
 
 
-def write_report(evaluation: Evaluation, folder: Path, provenance: Provenance | None = None) -> tuple[Path, Path, Path]:
+def write_report(
+    evaluation: Evaluation, folder: Path, provenance: Provenance | None = None, organs: OrganMap | None = None
+) -> tuple[Path, Path, Path]:
     """Writes ``evaluation.json``, ``evaluation.html`` and ``evaluation.pdf``; the same evaluation gives the same bytes.
 
     An earlier report there is replaced whole.
+
+    Args:
+        organs: as the lesion network sees them, where a bundle reads its features; a picture of the two pages.
 
     Returns:
         The three files.
@@ -49,7 +55,7 @@ def write_report(evaluation: Evaluation, folder: Path, provenance: Provenance | 
     """
     folder = folder.resolve()
     check_folder(folder)
-    page = contents_of(evaluation, provenance)
+    page = contents_of(evaluation, provenance, organs)
     part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
