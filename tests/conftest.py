@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from nodal import logs
 from nodal.dicom.write import WrittenStudy
 
@@ -64,6 +65,14 @@ def _logs_of_the_tests_stay() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(logs, "log_to_stderr", lambda: None)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _logs_are_put_back() -> Iterator[None]:
+    """A command of the science sets up the logs of its process too, for a stream that is closed after its test."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -106,6 +107,11 @@ def test_an_interrupt_ends_the_program(tmp_path: Path) -> None:
         "import os, signal, time\nopen('pid', 'w').write(str(os.getpid()))\n"
         f"os.kill({os.getpid()}, signal.SIGINT)\ntime.sleep(60)",
     )
-    with pytest.raises(KeyboardInterrupt):
-        run_external(command, tmp_path, LONG_S, 1.0)
+    # a shell that starts a job in the background has it ignore SIGINT, which Python then leaves as it is
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_external(command, tmp_path, LONG_S, 1.0)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert gone(int((tmp_path / "pid").read_text()))

@@ -61,9 +61,10 @@ def test_accumulating_32_patients_is_the_mean_of_their_gradients() -> None:
 
 @pytest.mark.paper("lamp-head")
 def test_the_head_starts_at_the_constant_hazard_null() -> None:
-    """2.2 against 1.2 where intercepts and slopes are as torch draws them."""
+    """Where intercepts and slopes are as torch draws them, the loss starts far above that of constant hazards."""
     gaps = {}
     for starts in (True, False):
+        torch.manual_seed(1)
         one = task(replace(small("paper"), start_at_hazards=starts))
         start = one.validate(one.network().eval(), torch.device("cpu"))["nll"]
         gaps[starts] = start - one.null_loss.value
