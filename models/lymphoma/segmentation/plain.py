@@ -19,7 +19,7 @@ from monai.networks.nets import DynUNet
 
 from lymphoma.segmentation.network import OUTCOMES, LampShape
 from lymphoma.segmentation.task import LampTask, judged_bodies
-from lymphoma.segmentation.train import JUDGED
+from lymphoma.segmentation.train import lamp_task
 from lymphoma.training.command import NetworkPatients, network_patients, run_command
 from lymphoma.training.config import TrainConfig
 from lymphoma.training.images import Patches, infer_whole, segmentation_loss
@@ -130,15 +130,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _task(shape: LampShape, patients: NetworkPatients, config: TrainConfig) -> PlainTask:
-    return PlainTask(
-        LampTask(
-            patients.training,
-            patients.validation[:JUDGED],
-            patients.read,
-            batch_size=config.batch_size,
-            shape=shape,
-        )
-    )
+    return PlainTask(lamp_task(shape, patients, config))
 
 
 if __name__ == "__main__":

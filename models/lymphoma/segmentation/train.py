@@ -10,7 +10,7 @@ from lymphoma.segmentation.task import LampTask
 from lymphoma.training.command import NetworkPatients, network_patients, run_command
 from lymphoma.training.config import TrainConfig
 
-__all__ = ["main"]
+__all__ = ["JUDGED", "lamp_task", "main"]
 
 JUDGED = 8
 """Validation patients whose whole bodies are judged each time; all 40 would take half as long as the training."""
@@ -23,12 +23,13 @@ def main(arguments: list[str] | None = None) -> int:
         "lymphoma.segmentation.train",
         Path(__file__).with_name("train.yaml"),
         partial(network_patients, shape.edge_mm),
-        partial(_task, shape),
+        partial(lamp_task, shape),
         arguments,
     )
 
 
-def _task(shape: LampShape, patients: NetworkPatients, config: TrainConfig) -> LampTask:
+def lamp_task(shape: LampShape, patients: NetworkPatients, config: TrainConfig) -> LampTask:
+    """The task on the project's own patients."""
     return LampTask(
         patients.training,
         patients.validation[:JUDGED],
