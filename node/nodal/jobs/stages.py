@@ -50,7 +50,7 @@ from nodal.jobs.records import ChosenSeries, JudgedCandidate, Loaded, Measured, 
 from nodal.jobs.results import OWN_ORTHANC, ResultStore, objects_from_json, objects_to_json, targets
 from nodal.jobs.tools import NodeTools
 from nodal.jobs.workspace import Workspace
-from nodal.prognosis.shelf import open_shelf
+from nodal.prognosis.shelf import Shelf, open_shelf
 from nodal.prognosis.study import Asked, pet_measures, prognose
 from nodal.report.build import build
 from nodal.report.inputs import ReportInputs, ResultObject, Target
@@ -198,13 +198,12 @@ def _load(workspace: Workspace, context: StageContext) -> None:
     workspace.write_json("loaded.json", asdict(Loaded.of(pet, ct, registration, files)))
 
 
-def _tools(workspace: Workspace, context: StageContext) -> NodeTools:
-    shelf = open_shelf(context.settings)
+def _tools(workspace: Workspace, context: StageContext, shelf: Shelf) -> NodeTools:
     return tools_of(workspace, context.settings, shelf, context.anatomy, context.device)
 
 
 def _segment(workspace: Workspace, context: StageContext) -> None:
-    segment(workspace, _tools(workspace, context))
+    segment(workspace, _tools(workspace, context, open_shelf(context.settings)))
 
 
 def _anatomy(workspace: Workspace, context: StageContext) -> None:
@@ -249,7 +248,8 @@ def _prognosis(workspace: Workspace, context: StageContext) -> None:
     header = header_of(workspace.source / loaded.pet_files[0])
     record = record_of_study(frozen(workspace) or PatientStatements(""), header)
     request, settings = workspace.request(), context.settings
-    shelf, tools = open_shelf(settings), _tools(workspace, context)
+    shelf = open_shelf(settings)
+    tools = _tools(workspace, context, shelf)
     asked = Asked(
         clinical=record,
         totals=measured.totals,
