@@ -7,7 +7,6 @@ of view. A patient's result is kept as it comes; the same command goes on.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +22,7 @@ from lymphoma.anatomy.figures import AnatomyFigures, KeptPatients, PatientResult
 from lymphoma.anatomy.mapped_folder import MappedFolder
 from lymphoma.anatomy.network import AIR_HU, NetworkAnatomy
 from lymphoma.anatomy.organs import Anatomy
-from lymphoma.anatomy.shipped import open_anatomy, shipped_bundle
+from lymphoma.anatomy.shipped import network_key, open_anatomy, shipped_bundle
 from lymphoma.errors import CannotDo
 from lymphoma.imaging.volume import Volume
 from lymphoma.logs import log_to_stderr
@@ -95,15 +94,6 @@ def judged(case: Case, engine: NetworkAnatomy, truth: Truth, *, with_ct: bool) -
         coverage(case.suv, case.ct_hu, anatomy).field_of_view,
         coverage(case.suv, case.ct_hu, true).field_of_view,
     )
-
-
-def network_key(engine: NetworkAnatomy) -> str:
-    """Hex SHA-256 of the weights, by which kept results are told from those of another network."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(engine.network.named_parameters()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().float().contiguous().numpy().tobytes())
-    return digest.hexdigest()
 
 
 def report(figures: Sequence[AnatomyFigures], out: Path) -> str:

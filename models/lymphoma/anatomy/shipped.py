@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from lymphoma.training.network_bundle import fill
 from lymphoma.training.trained import trained_weights
 from lymphoma.training.weights import Tensors
 
-__all__ = ["SYSTEM", "open_anatomy", "open_bundle", "shipped_bundle"]
+__all__ = ["SYSTEM", "network_key", "open_anatomy", "open_bundle", "shipped_bundle"]
 
 SYSTEM = "anatomy"
 """Its name in a bundle's metadata, and of the bundle's one network."""
@@ -55,3 +56,12 @@ def _engine(weights: Tensors, processor: Processor | None) -> NetworkAnatomy:
     network = build_network(shape, len(classes))
     fill(network, weights)
     return NetworkAnatomy(network.eval().to(where.device), classes, shape, where)
+
+
+def network_key(engine: NetworkAnatomy) -> str:
+    """Hex SHA-256 of the weights, by which kept results are told from those of another network."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(engine.network.named_parameters()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().float().contiguous().numpy().tobytes())
+    return digest.hexdigest()

@@ -18,7 +18,7 @@ import numpy as np
 import structlog
 import torch
 
-from lymphoma.anatomy.shipped import open_anatomy
+from lymphoma.anatomy.shipped import network_key, open_anatomy
 from lymphoma.errors import NotComputable
 from lymphoma.imaging.registration import apply, register_ct
 from lymphoma.imaging.volume import Volume
@@ -158,20 +158,11 @@ def open_way(
     text = review.read_text(encoding="utf-8")
     drawn_by = ReviewedSegmenter(Reviewer.from_json(text), looker)
     scans = None if statistics is None else read_statistics(statistics)
-    parts = (_sha256(engine.network), hashlib.sha256(text.encode()).hexdigest())
+    parts = (network_key(engine), hashlib.sha256(text.encode()).hexdigest())
     checked = "" if statistics is None else f", scans like {file_sha256(statistics)[:16]}"
     way = f"{drawn_by.name}, {drawn_by.min_volume_ml:g} mL; anatomy {parts[0][:16]}, reviewer {parts[1][:16]}{checked}"
     source = FeatureSource(cohort, True, looker.digest, looker.organ_names, way)
     return Seen(Tools(engine, drawn_by, statistics=scans), source)
-
-
-def _sha256(network: torch.nn.Module) -> str:
-    """Of the weights in the order of their names."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(network.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -7,7 +7,6 @@ is kept in the cache, so the same command goes on where it was stopped.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -19,7 +18,7 @@ import structlog
 import torch
 
 from lymphoma.anatomy.network import NetworkAnatomy
-from lymphoma.anatomy.shipped import open_anatomy
+from lymphoma.anatomy.shipped import network_key, open_anatomy
 from lymphoma.imaging.volume import Volume
 from lymphoma.inference.device import choose
 from lymphoma.segmentation.describe import NETWORK_FEATURES, PLAIN_FEATURES
@@ -92,7 +91,7 @@ def open_eyes(anatomy: Path, segmentation: Path, cache: Path) -> Eyes:
     processor = choose()
     engine = open_anatomy(anatomy, processor)
     lesions = open_lesion_network(segmentation, processor)
-    return Eyes(engine, _weights_digest(engine.network), _Probability(lesions), DiskCache(cache, CACHE_BYTES))
+    return Eyes(engine, network_key(engine), _Probability(lesions), DiskCache(cache, CACHE_BYTES))
 
 
 def learn(patients: Sequence[KnownCandidates], seed: int = 0) -> tuple[Reviewer, Mapping[str, ReviewFigures]]:
@@ -140,14 +139,6 @@ def main(arguments: list[str] | None = None) -> int:
 def _cohort(name: str, most: int) -> VirtualCohort:
     members = SETS[name]
     return VirtualCohort(name, members.seeds[:most], members.variety, TRAINING_GRID)
-
-
-def _weights_digest(network: torch.nn.Module) -> str:
-    digest = hashlib.sha256()
-    for name, tensor in sorted(network.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().float().contiguous().numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _parser() -> argparse.ArgumentParser:

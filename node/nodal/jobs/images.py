@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from lymphoma.anatomy import Anatomy
 from lymphoma.imaging import Volume
 from pydicom import Dataset, dcmread
@@ -14,7 +12,7 @@ from pydicom import Dataset, dcmread
 from nodal.errors import SourceGone
 from nodal.jobs.workspace import Workspace
 
-__all__ = ["anatomy_of", "header_of", "headers_of", "lesion_map_of", "lesion_map_sha256", "volumes_of"]
+__all__ = ["anatomy_of", "header_of", "headers_of", "lesion_map_of", "volumes_of"]
 
 
 def header_of(path: Path) -> Dataset:
@@ -42,11 +40,6 @@ def headers_of(workspace: Workspace, names: Sequence[str]) -> tuple[Dataset, ...
 def lesion_map_of(workspace: Workspace, grid: Volume) -> Volume:
     """Labels 1..n on the grid of ``grid``, as the segment stage left them."""
     return grid.with_array(Volume.load(workspace.path("lesions.nrrd")).array)
-
-
-def lesion_map_sha256(lesion_map: Volume) -> str:
-    """Hex SHA-256 of the labels as uint16, little endian, C order."""
-    return hashlib.sha256(np.ascontiguousarray(lesion_map.array, dtype="<u2").tobytes()).hexdigest()
 
 
 def anatomy_of(workspace: Workspace, grid: Volume) -> Anatomy:

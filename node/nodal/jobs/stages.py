@@ -31,6 +31,7 @@ from lymphoma.imaging import Volume
 from lymphoma.imaging.registration import apply, register_ct
 from lymphoma.inference.device import Device
 from lymphoma.prognosis.system import StudyArrays
+from lymphoma.segmentation.pooling import lesion_map_sha256
 from pydantic import TypeAdapter
 
 from nodal.audit import Trail
@@ -44,7 +45,7 @@ from nodal.intake.selection import select
 from nodal.jobs import assemble
 from nodal.jobs.clinical import frozen, known_now, record_of_study
 from nodal.jobs.delineate import pooler_of, segment, tools_of
-from nodal.jobs.images import anatomy_of, header_of, headers_of, lesion_map_of, lesion_map_sha256, volumes_of
+from nodal.jobs.images import anatomy_of, header_of, headers_of, lesion_map_of, volumes_of
 from nodal.jobs.model import Stage
 from nodal.jobs.records import ChosenSeries, JudgedCandidate, Loaded, Measured, SelectionRecord
 from nodal.jobs.results import OWN_ORTHANC, ResultStore, objects_from_json, objects_to_json, targets
