@@ -10,12 +10,12 @@ import numpy as np
 from lymphoma.combined.model import Combined, Part, SubModel, score_name
 from lymphoma.errors import NotComputable
 from lymphoma.evaluation.combine import IMPI, CrossFitted, Passed, combine
-from lymphoma.evaluation.folded import folded_concordance
 from lymphoma.evaluation.patients import Patients
 from lymphoma.evaluation.scoring import impi_of
 from lymphoma.prognosis.covariates import SCORE, covariate
 from lymphoma.prognosis.fit import fit_prognostic_model
 from lymphoma.prognosis.model import Endpoint
+from lymphoma.survival.folded import folded_concordance
 from lymphoma.survival.follow_up import Floats, FollowUp, Ints
 
 __all__ = ["RESAMPLES", "CombinedFit", "fit_combined"]

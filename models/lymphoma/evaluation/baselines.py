@@ -65,10 +65,7 @@ class Candidate:
         return Candidate(self.key, self.label, self.kind, self.needs, self.values[index], self.design, self._own(index))
 
     def _own(self, index: Ints) -> Scores | None:
-        if (s := self.scores) is None:
-            return None
-        survival = None if s.survival is None else s.survival[index]
-        return Scores(s.name, s.linear_predictor[index], survival, s.horizons_months, s.out_of_fold)
+        return None if self.scores is None else self.scores.take(index)
 
 
 def candidates(patients: Patients, endpoint: Endpoint) -> tuple[Candidate, ...]:

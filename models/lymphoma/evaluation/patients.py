@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,8 @@ from lymphoma.survival.follow_up import Floats, FollowUp
 from lymphoma.training.case import Outcome
 
 __all__ = ["Patients", "Scores"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +35,11 @@ class Scores:
     survival: Floats | None
     horizons_months: tuple[float, ...]
     out_of_fold: bool
+
+    def take(self, index: npt.NDArray[np.int64]) -> Scores:
+        """Of the patients at ``index``."""
+        survival = None if self.survival is None else self.survival[index]
+        return replace(self, linear_predictor=self.linear_predictor[index], survival=survival)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +67,25 @@ class Patients:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def take(self, index: Sequence[int] | npt.NDArray[np.int64]) -> Patients:
+        """The patients at ``index``, in that order, with their scores."""
+        at = np.asarray(index, dtype=np.int64)
+
+        def of(values: Sequence[T]) -> tuple[T, ...]:
+            return tuple(values[i] for i in at)
+
+        return replace(
+            self,
+            ids=of(self.ids),
+            contents=of(self.contents),
+            centres=of(self.centres),
+            clinical=of(self.clinical),
+            pet=of(self.pet),
+            outcomes={endpoint: of(found) for endpoint, found in self.outcomes.items()},
+            scores={key: one.take(at) for key, one in self.scores.items()},
+            image_scores={key: values[at] for key, values in self.image_scores.items()},
+        )
 
     def prospect(self, index: int, bundle: str = "") -> Prospect:
         """One patient as a model sees him or her, with the scores of a bundle's networks."""

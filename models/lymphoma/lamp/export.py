@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from lymphoma.evaluation.own_evidence import kept_out_of_fold, own_evidence
 from lymphoma.lamp.arms import train_config
 from lymphoma.lamp.ensemble import SETUP_WORD, Setup
 from lymphoma.lamp.fit import EndpointFit, LampFit
 from lymphoma.lamp.patients import LampCohort
 from lymphoma.lamp.system import RANGE_NETWORK
 from lymphoma.prognosis.pooled import FEATURES
-from lymphoma.prognosis.store import OutOfFold
 from lymphoma.training.bundle import Bundle, Survival, export_bundle
-from lymphoma.training.evidence import CohortEvidence, EndpointEvidence, Evidence, MetricEstimate
+from lymphoma.training.evidence import MetricEstimate
 from lymphoma.training.metadata import Description, TensorFormat, contents_digest
 from lymphoma.training.weights import Tensors
 
@@ -42,6 +42,8 @@ def export_lamp(
     Raises:
         BundleRefused: ``BUNDLE_EXISTS``.
     """
+    patients = cohort.patients
+    losses = [loss for one in fit.endpoints for loss in _losses(one, patients.cohort)]
     heads = {one.heads.endpoint: tuple(head.name for head in one.heads.heads) for one in fit.endpoints}
     arm = fit.config.chosen
     setup = Setup(cohort.source.network, cohort.source.organ_names, arm.name, arm.shape, heads)
@@ -50,8 +52,8 @@ def export_lamp(
     }
     networks[RANGE_NETWORK] = fit.summary.tensors()
     holds = Survival(
-        tuple(one.model for one in fit.endpoints),
-        _predictions(fit, cohort) if keep_out_of_fold else None,
+        tuple(one.fit.model for one in fit.endpoints),
+        kept_out_of_fold(patients, [(one.fit, one.heads.index) for one in fit.endpoints]) if keep_out_of_fold else None,
         {SETUP_WORD: setup.to_json()},
     )
     return export_bundle(
@@ -60,56 +62,14 @@ def export_lamp(
         networks,
         train_config(arm, fit.config.seed, fit.config.steps),
         fit.statistics,
-        _evidence(fit, cohort),
+        own_evidence(patients, [one.fit for one in fit.endpoints], fit.trained, losses),
         survival=holds,
     )
 
 
-def _predictions(fit: LampFit, cohort: LampCohort) -> OutOfFold:
-    contents = cohort.patients.contents
-    found = {
-        one.heads.endpoint: {
-            contents[position]: float(lp) for position, lp in zip(one.heads.index, one.out_of_fold, strict=True)
-        }
-        for one in fit.endpoints
-    }
-    return OutOfFold(len(fit.endpoints[0].heads.parts), found)
-
-
-def _evidence(fit: LampFit, cohort: LampCohort) -> Evidence:
-    patients = cohort.patients
-    figures = tuple(
-        EndpointEvidence(
-            one.heads.endpoint,
-            one.model.cox.n,
-            one.model.cox.events,
-            one.concordance.estimate,
-            one.concordance.lower,
-            one.concordance.upper,
-            out_of_fold=True,
-        )
-        for one in fit.endpoints
-    )
-    metrics = [metric for one in fit.endpoints for metric in _metrics(one, patients.cohort)]
-    return Evidence(
-        level="E0" if patients.virtual else "E1",
-        cohort=patients.cohort,
-        n=figures[0].n,
-        events=figures[0].events,
-        trained=fit.trained,
-        metrics=tuple(metrics),
-        internal=CohortEvidence(patients.cohort, contents_digest(patients.contents), figures),
-    )
-
-
-def _metrics(one: EndpointFit, cohort: str) -> list[MetricEstimate]:
-    endpoint = one.heads.endpoint
-    found = [
-        MetricEstimate(f"{endpoint}_{what}", value.estimate, value.lower, value.upper, cohort)
-        for what, value in (("harrell_c", one.concordance), ("calibration_slope", one.slope))
-    ]
-    losses = (("nll", one.heads.nll), ("constant_hazard_nll", one.heads.null_nll))
-    return [*found, *(MetricEstimate(f"{endpoint}_{what}", value, None, None, cohort) for what, value in losses)]
+def _losses(one: EndpointFit, cohort: str) -> list[MetricEstimate]:
+    found = (("nll", one.heads.nll), ("constant_hazard_nll", one.heads.null_nll))
+    return [MetricEstimate(f"{one.heads.endpoint}_{what}", value, None, None, cohort) for what, value in found]
 
 
 def _description(

@@ -12,7 +12,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from lymphoma.errors import NotComputable
+from lymphoma.evaluation.patient_folds import folds_of, held_out
 from lymphoma.lamp.bags import LesionBags, pad_bags
 from lymphoma.lamp.config import HeadsConfig
 from lymphoma.lamp.ensemble import bag_of_patient
@@ -21,11 +21,10 @@ from lymphoma.lamp.patients import LampCohort
 from lymphoma.lamp.task import HeadTask, LearningSet, risk_of, train_in_memory, train_on_all
 from lymphoma.prognosis.model import Endpoint
 from lymphoma.survival.follow_up import FollowUp
-from lymphoma.training.case import Subject
 from lymphoma.training.files import write_whole
-from lymphoma.training.folds import Folds, stratified_folds
+from lymphoma.training.folds import Folds
 
-__all__ = ["EndpointHeads", "FittedHead", "bags_of", "fit_heads", "folds_of"]
+__all__ = ["EndpointHeads", "FittedHead", "bags_of", "fit_heads"]
 
 FEW = 1000
 """Up to so many training patients a head learns from all of them, for as many updates as inner folds find best; a part
@@ -85,15 +84,6 @@ def bags_of(cohort: LampCohort, shape: HeadShape) -> LesionBags:
     return pad_bags([bag_of_patient(one, pet, shape) for one, pet in zip(cohort.pooled, pets, strict=True)])
 
 
-def folds_of(cohort: LampCohort, index: Ints, count: int, seed: int, endpoint: Endpoint) -> Folds:
-    """Folds of the patients at ``index``, with events and centres shared out.
-
-    Raises:
-        NotComputable: ``FOLDS_IMPOSSIBLE``.
-    """
-    return stratified_folds(_subjects(cohort, index), count, seed, endpoint=endpoint)
-
-
 def fit_heads(
     cohort: LampCohort,
     endpoint: Endpoint,
@@ -119,8 +109,8 @@ def fit_heads(
     index = cohort.patients.known(endpoint)
     follow_up = cohort.patients.follow_up(endpoint, index)
     bags = bags_of(cohort, config.chosen.shape).take(torch.as_tensor(index))
-    split = folds or folds_of(cohort, index, config.folds, config.seed, endpoint)
-    parts = _positions(split, [cohort.patients.ids[i] for i in index])
+    split = folds or folds_of(cohort.patients, index, config.folds, config.seed, endpoint)
+    parts = held_out(split, [cohort.patients.ids[i] for i in index])
     tell = progress or (lambda done, of: None)
     heads: list[FittedHead] = []
     for number, held in enumerate(parts, start=1):
@@ -210,37 +200,7 @@ def _inner(
     if len(train) <= FEW:
         return train, train[:0]
     within, count = index[train], config.inner_folds
-    folds = folds_of(cohort, within, count, config.seed + seed // count, endpoint)
-    places = _positions(folds, [cohort.patients.ids[i] for i in within])
+    folds = folds_of(cohort.patients, within, count, config.seed + seed // count, endpoint)
+    places = held_out(folds, [cohort.patients.ids[i] for i in within])
     stop = train[places[seed % count]]
     return np.setdiff1d(train, stop), stop
-
-
-def _positions(folds: Folds, ids: Sequence[str]) -> list[Ints]:
-    """Positions in ``ids`` that each fold holds out; a fold that holds none of them out is passed over.
-
-    Raises:
-        NotComputable: ``FOLDS_IMPOSSIBLE``: a patient is in none of the folds, or in two.
-    """
-    place = {name: at for at, name in enumerate(ids)}
-    held = [
-        np.array(sorted(place[one] for one in fold.validation if one in place), dtype=np.int64) for fold in folds.folds
-    ]
-    if sum(len(one) for one in held) != len(ids):
-        raise NotComputable("FOLDS_IMPOSSIBLE", "the folds that are given do not hold out each patient once")
-    return [one for one in held if len(one)]
-
-
-def _subjects(cohort: LampCohort, index: Ints) -> list[Subject]:
-    whole = cohort.patients
-    return [
-        Subject(
-            whole.ids[i],
-            whole.centres[i],
-            whole.clinical[i],
-            whole.outcomes["pfs"][i],
-            whole.outcomes["os"][i],
-            whole.contents[i],
-        )
-        for i in index
-    ]

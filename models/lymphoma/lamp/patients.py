@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from io import BytesIO
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +13,8 @@ from lymphoma.evaluation.patients import Patients
 from lymphoma.prognosis.feature_folder import FeatureFolder, FeaturePatient, FeatureSource
 from lymphoma.prognosis.model import ENDPOINTS
 from lymphoma.prognosis.pooled import PooledFeatures
-from lymphoma.simulation.feature_table import FeatureTable, join_tables
 
-__all__ = ["LampCohort", "cohort_of_folder", "cohort_of_patients", "truth_of"]
+__all__ = ["LampCohort", "cohort_of_folder", "cohort_of_patients"]
 
 Ints = npt.NDArray[np.int64]
 
@@ -44,20 +42,8 @@ class LampCohort:
 
     def take(self, index: Ints | Sequence[int]) -> LampCohort:
         """The patients at ``index``, in that order."""
-        at = [int(one) for one in index]
-        whole = self.patients
-        part = replace(
-            whole,
-            ids=tuple(whole.ids[i] for i in at),
-            contents=tuple(whole.contents[i] for i in at),
-            centres=tuple(whole.centres[i] for i in at),
-            clinical=tuple(whole.clinical[i] for i in at),
-            pet=tuple(whole.pet[i] for i in at),
-            outcomes={endpoint: tuple(found[i] for i in at) for endpoint, found in whole.outcomes.items()},
-            scores={},
-            image_scores={},
-        )
-        return LampCohort(part, tuple(self.pooled[i] for i in at), self.source, self.without_lesion)
+        at = np.asarray(index, dtype=np.int64)
+        return replace(self, patients=self.patients.take(at), pooled=tuple(self.pooled[i] for i in at))
 
 
 def cohort_of_folder(folder: FeatureFolder) -> LampCohort:
@@ -106,18 +92,3 @@ def _cohort(source: FeatureSource, found: Sequence[FeaturePatient], ids: Mapping
         outcomes={endpoint: tuple(one.outcomes[endpoint] for one in kept) for endpoint in ENDPOINTS},
     )
     return LampCohort(patients, tuple(one.pooled for one in kept), source, len(found) - len(kept))
-
-
-def truth_of(folder: FeatureFolder, cohort: LampCohort) -> FeatureTable:
-    """What is true of virtual patients, a row for each of the cohort.
-
-    Raises:
-        NotComputable: ``FEATURES_UNREADABLE``: the folder holds no truth of one of them.
-    """
-    tables = []
-    for content in cohort.patients.contents:
-        truth = folder.read(content).truth
-        if truth is None:
-            raise NotComputable("FEATURES_UNREADABLE", "the truth of a patient is not in the folder")
-        tables.append(FeatureTable.load(BytesIO(truth)))
-    return join_tables(tables)

@@ -1,39 +1,19 @@
-"""A folder of pooled features: one file a patient, named by the digest of the patient's content; no id, no name.
-
-index.json                      what made the features, and the digest of every file
-patients/<content>.safetensors  features, clinical factors, PET measures, outcomes
-truth/<content>.npz             what is true of a virtual patient: a table of one row, as lymphoma.simulation keeps it
-
-A patient is in the folder as soon as the index says so; a run that was killed goes on with the next.
-"""
+"""Pooled features of patients in a folder (:mod:`lymphoma.prognosis.patient_folder`)."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
-
-import numpy as np
-from pydantic import TypeAdapter, ValidationError
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
+from dataclasses import dataclass
 
 from lymphoma.errors import NotComputable
 from lymphoma.prognosis.measures import PetMeasures
-from lymphoma.prognosis.model import ENDPOINTS, Endpoint
+from lymphoma.prognosis.model import Endpoint
+from lymphoma.prognosis.patient_folder import KnownPatient, PatientFolder
 from lymphoma.prognosis.pooled import PooledFeatures
 from lymphoma.survival.clinical import ClinicalFactors
 from lymphoma.training.case import Outcome
-from lymphoma.training.files import file_sha256, write_whole
 
 __all__ = ["FeatureFolder", "FeaturePatient", "FeatureSource"]
-
-INDEX = "index.json"
-LAYOUT = 1
-_CONTENT = re.compile(r"[0-9a-f]{16,64}")
 
 
 @dataclass(frozen=True)
@@ -71,94 +51,11 @@ class FeaturePatient:
     truth: bytes | None = None
 
 
-@dataclass(frozen=True)
-class _Known:
-    """Everything of a patient but arrays."""
+class FeatureFolder(PatientFolder[FeatureSource]):
+    """Patients with the features of their lesions and organs."""
 
-    centre: str
-    clinical: ClinicalFactors
-    pet: PetMeasures
-    outcomes: dict[Endpoint, Outcome | None]
-
-
-@dataclass(frozen=True)
-class _Entry:
-    sha256: str
-    truth_sha256: str | None = None
-
-
-@dataclass(frozen=True)
-class _Index:
-    layout: int
-    source: FeatureSource
-    patients: dict[str, _Entry] = field(default_factory=dict)
-    passed_over: dict[str, str] = field(default_factory=dict)
-
-
-_KNOWN = TypeAdapter(_Known)
-_INDEX = TypeAdapter(_Index)
-
-
-class FeatureFolder:
-    """A folder of patients' features; :meth:`open` reads one, :meth:`make` begins one or goes on with it."""
-
-    def __init__(self, folder: Path, index: _Index) -> None:
-        self.folder = folder
-        self._index = index
-
-    @classmethod
-    def open(cls, folder: Path) -> FeatureFolder:
-        """Reads the index.
-
-        Raises:
-            NotComputable: ``FEATURES_UNREADABLE``: no such folder, or an index that this version cannot read.
-        """
-        try:
-            index = _INDEX.validate_json((folder / INDEX).read_bytes())
-        except (OSError, ValidationError) as fault:
-            raise NotComputable("FEATURES_UNREADABLE", f"{folder.name} is no folder of pooled features") from fault
-        if index.layout != LAYOUT:
-            raise NotComputable("FEATURES_UNREADABLE", f"{folder.name} has layout {index.layout}, not {LAYOUT}")
-        return cls(folder, index)
-
-    @classmethod
-    def make(cls, folder: Path, source: FeatureSource) -> FeatureFolder:
-        """A folder for the features of ``source``; one that is there already is gone on with.
-
-        Raises:
-            NotComputable: ``BUNDLE_MISMATCH``: the folder holds features of another source; ``FEATURES_UNREADABLE``.
-        """
-        if (folder / INDEX).exists():
-            found = cls.open(folder)
-            if found.source != source:
-                raise NotComputable("BUNDLE_MISMATCH", f"{folder.name} holds features of another network or segmenter")
-            return found
-        for part in ("patients", "truth"):
-            (folder / part).mkdir(parents=True, exist_ok=True)
-        made = cls(folder, _Index(LAYOUT, source))
-        made._keep_index()
-        return made
-
-    @property
-    def source(self) -> FeatureSource:
-        """What made the features."""
-        return self._index.source
-
-    @property
-    def contents(self) -> tuple[str, ...]:
-        """Digests of the patients, in ascending order."""
-        return tuple(sorted(self._index.patients))
-
-    @property
-    def passed_over(self) -> Mapping[str, str]:
-        """Digest of a patient without features -> code of the reason."""
-        return self._index.passed_over
-
-    def __contains__(self, content: str) -> bool:
-        return content in self._index.patients
-
-    def __len__(self) -> int:
-        return len(self._index.patients)
+    source_class = FeatureSource
+    holds = "pooled features"
 
     def add(self, patient: FeaturePatient) -> None:
         """Keeps a patient; the same content again takes the place of the one before.
@@ -167,24 +64,21 @@ class FeatureFolder:
             NotComputable: ``BUNDLE_MISMATCH``: features of another network or of other organs.
             ValueError: a content that is no digest.
         """
-        if not _CONTENT.fullmatch(patient.content):
-            raise ValueError("a patient is named by the digest of the content, in hexadecimal")
         pooled, source = patient.pooled, self.source
         if (pooled.network, pooled.organ_names) != (source.network, source.organ_names):
             raise NotComputable("BUNDLE_MISMATCH", "the features are of another network or of other organs")
-        write_whole(self._file(patient.content), _encoded(patient))
-        truth = None
-        if patient.truth is not None:
-            write_whole(self._truth(patient.content), patient.truth)
-            truth = hashlib.sha256(patient.truth).hexdigest()
-        entry = _Entry(file_sha256(self._file(patient.content)), truth)
-        self._index = replace(self._index, patients={**self._index.patients, patient.content: entry})
-        self._keep_index()
-
-    def pass_over(self, content: str, code: str) -> None:
-        """Keeps that a patient has no features, so that the next run does not look again."""
-        self._index = replace(self._index, passed_over={**self._index.passed_over, content: code})
-        self._keep_index()
+        arrays = {"lesions": pooled.lesions, "organs": pooled.organs, "present": pooled.present}
+        self.keep(
+            KnownPatient(
+                patient.content,
+                patient.centre,
+                patient.clinical,
+                patient.pet,
+                patient.outcomes,
+                arrays,
+                patient.truth,
+            )
+        )
 
     def read(self, content: str) -> FeaturePatient:
         """One patient.
@@ -192,57 +86,15 @@ class FeatureFolder:
         Raises:
             NotComputable: ``FEATURES_UNREADABLE``: not in the folder, or its file is not the one that was written.
         """
-        entry = self._index.patients.get(content)
-        if entry is None:
-            raise NotComputable("FEATURES_UNREADABLE", "the folder does not hold this patient")
-        file = self._file(content)
-        _check(file, entry.sha256)
-        truth = None
-        if entry.truth_sha256 is not None:
-            _check(self._truth(content), entry.truth_sha256)
-            truth = self._truth(content).read_bytes()
-        return _decoded(content, file, self.source, truth)
+        known = self.known(content)
+        try:
+            lesions, organs, present = (known.arrays[name] for name in ("lesions", "organs", "present"))
+        except KeyError as fault:
+            raise NotComputable("FEATURES_UNREADABLE", "a file holds no features of a patient") from fault
+        source = self.source
+        pooled = PooledFeatures(source.network, lesions, organs, present.astype(bool), source.organ_names)
+        return FeaturePatient(content, known.centre, known.clinical, known.pet, known.outcomes, pooled, known.truth)
 
     def patients(self) -> tuple[FeaturePatient, ...]:
         """All patients, in ascending order of content; see :meth:`read`."""
         return tuple(self.read(content) for content in self.contents)
-
-    def _file(self, content: str) -> Path:
-        return self.folder / "patients" / f"{content}.safetensors"
-
-    def _truth(self, content: str) -> Path:
-        return self.folder / "truth" / f"{content}.npz"
-
-    def _keep_index(self) -> None:
-        text = json.dumps(asdict(self._index), indent=1, sort_keys=True) + "\n"
-        write_whole(self.folder / INDEX, text.encode())
-
-
-def _encoded(patient: FeaturePatient) -> bytes:
-    pooled = patient.pooled
-    arrays = {"lesions": pooled.lesions, "organs": pooled.organs, "present": pooled.present}
-    known = _Known(patient.centre, patient.clinical, patient.pet, dict(patient.outcomes))
-    about = {"known": _KNOWN.dump_json(known).decode()}
-    return save({name: np.ascontiguousarray(one) for name, one in arrays.items()}, about)
-
-
-def _decoded(content: str, file: Path, source: FeatureSource, truth: bytes | None) -> FeaturePatient:
-    try:
-        with safe_open(file, framework="numpy") as stored:
-            known = _KNOWN.validate_json(stored.metadata()["known"])
-            arrays = {name: stored.get_tensor(name) for name in ("lesions", "organs", "present")}
-    except (SafetensorError, ValidationError, KeyError, TypeError) as fault:
-        raise NotComputable("FEATURES_UNREADABLE", f"{file.name} holds no features of a patient") from fault
-    present = arrays["present"].astype(bool)
-    pooled = PooledFeatures(source.network, arrays["lesions"], arrays["organs"], present, source.organ_names)
-    outcomes = {endpoint: known.outcomes.get(endpoint) for endpoint in ENDPOINTS}
-    return FeaturePatient(content, known.centre, known.clinical, known.pet, outcomes, pooled, truth)
-
-
-def _check(file: Path, sha256: str) -> None:
-    try:
-        same = file_sha256(file) == sha256
-    except OSError as fault:
-        raise NotComputable("FEATURES_UNREADABLE", f"{file.name} cannot be read") from fault
-    if not same:
-        raise NotComputable("FEATURES_UNREADABLE", f"{file.name} is not the file that was written")

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from lymphoma.errors import NotComputable
+from lymphoma.evaluation.own_evidence import kept_out_of_fold, own_evidence
 from lymphoma.evaluation.patients import Patients
+from lymphoma.prognosis.cross_fit import Progress, fit_each
 from lymphoma.prognosis.model import CutOffRule, Endpoint
-from lymphoma.prognosis.store import OutOfFold
 from lymphoma.site.features import FEATURES, range_features
 from lymphoma.site.fit import FOLDS, RESAMPLES, EndpointFit, fit_endpoint
 from lymphoma.site.impi import IMPI_WORD, impi_cohort
 from lymphoma.training.bundle import Bundle, Survival, export_bundle
-from lymphoma.training.evidence import CohortEvidence, EndpointEvidence, Evidence, MetricEstimate
 from lymphoma.training.metadata import Description, contents_digest
 from lymphoma.training.statistics import RangeStatistics, fit_statistics
 
@@ -48,7 +47,7 @@ def fit_site(
     rule: CutOffRule = "youden_24m",
     seed: int = 0,
     resamples: int = RESAMPLES,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> SiteFit:
     """Fits each endpoint; one that cannot be fitted is left out and said.
 
@@ -59,26 +58,16 @@ def fit_site(
         NotComputable: with the code of the first endpoint, where none can be fitted.
         BundleRefused: ``STATISTICS_UNFIT``.
     """
-    fits: list[EndpointFit] = []
-    left_out: dict[Endpoint, str] = {}
-    faults: list[NotComputable] = []
-    for number, endpoint in enumerate(endpoints):
-        tell = _shifted(progress, number, len(endpoints))
-        try:
-            fits.append(fit_endpoint(patients, endpoint, rule=rule, seed=seed, resamples=resamples, progress=tell))
-        except NotComputable as fault:
-            faults.append(fault)
-            left_out[endpoint] = fault.reason
-    if not fits:
-        raise faults[0]
-    good = [fit for fit in fits if fit.beats_chance]
-    for fit in fits if good else ():
-        if not fit.beats_chance:
-            left_out[fit.model.endpoint] = "it did not order patients better than chance"
-    seen = np.unique(np.concatenate([fit.index for fit in good or fits]))
+
+    def fit(endpoint: Endpoint, tell: Progress | None) -> EndpointFit:
+        return fit_endpoint(patients, endpoint, rule=rule, seed=seed, resamples=resamples, progress=tell)
+
+    otherwise = "it did not order patients better than chance"
+    each = fit_each(endpoints, fit, lambda one: one.fit.beats_chance, otherwise, progress)
+    seen = np.unique(np.concatenate([one.index for one in each.fits]))
     values = np.array([range_features(patients.pet[i]) for i in seen])
     whole = values[np.isfinite(values).all(axis=1)]
-    return SiteFit(tuple(good or fits), bool(good), left_out, fit_statistics(FEATURES, whole, seed))
+    return SiteFit(each.fits, each.trained, each.left_out, fit_statistics(FEATURES, whole, seed))
 
 
 def export_site(
@@ -102,53 +91,16 @@ def export_site(
         BundleRefused: ``BUNDLE_EXISTS``.
     """
     digest = contents_digest(patients.contents)
-    predictions = OutOfFold(
-        FOLDS,
-        {
-            one.model.endpoint: {
-                patients.contents[position]: float(lp) for position, lp in zip(one.index, one.out_of_fold, strict=True)
-            }
-            for one in fit.endpoints
-        },
-    )
     impi = impi_cohort(patients)
     holds = Survival(
-        tuple(one.model for one in fit.endpoints),
-        predictions if keep_out_of_fold else None,
+        tuple(one.fit.model for one in fit.endpoints),
+        kept_out_of_fold(patients, [(one.fit, one.index) for one in fit.endpoints]) if keep_out_of_fold else None,
         {IMPI_WORD: impi.to_json()} if impi is not None else {},
     )
+    evidence = own_evidence(patients, [one.fit for one in fit.endpoints], fit.trained)
     said = _description(fit, patients, digest, name, generator)
     said = replace(said, limits=(*said.limits, *limits))
-    return export_bundle(folder, said, {}, None, fit.statistics, _evidence(fit, patients, digest), survival=holds)
-
-
-def _evidence(fit: SiteFit, patients: Patients, digest: str) -> Evidence:
-    figures = tuple(
-        EndpointEvidence(
-            one.model.endpoint,
-            one.model.cox.n,
-            one.model.cox.events,
-            one.concordance.estimate,
-            one.concordance.lower,
-            one.concordance.upper,
-            out_of_fold=True,
-        )
-        for one in fit.endpoints
-    )
-    metrics = [
-        MetricEstimate(f"{one.model.endpoint}_{what}", found.estimate, found.lower, found.upper, patients.cohort)
-        for one in fit.endpoints
-        for what, found in (("harrell_c", one.concordance), ("calibration_slope", one.slope))
-    ]
-    return Evidence(
-        level="E0" if patients.virtual else "E1",
-        cohort=patients.cohort,
-        n=figures[0].n,
-        events=figures[0].events,
-        trained=fit.trained,
-        metrics=tuple(metrics),
-        internal=CohortEvidence(patients.cohort, digest, figures),
-    )
+    return export_bundle(folder, said, {}, None, fit.statistics, evidence, survival=holds)
 
 
 def _description(fit: SiteFit, patients: Patients, digest: str, name: str, generator: str | None) -> Description:
@@ -178,7 +130,7 @@ def _description(fit: SiteFit, patients: Patients, digest: str, name: str, gener
 def _limits(fit: SiteFit) -> list[str]:
     said = []
     for one in fit.endpoints:
-        endpoint = one.model.endpoint.upper()
+        endpoint = one.fit.model.endpoint.upper()
         said.append(f"{endpoint}: complete patients only; {one.left_out} with a missing value were left out.")
         if one.dropped:
             said.append(f"{endpoint}: too few events for {', '.join(one.dropped)}.")
@@ -186,10 +138,3 @@ def _limits(fit: SiteFit) -> list[str]:
     said.append("A patient without an avid lesion is not judged.")
     said.append("TMTV by the segmentation of the training cohort; another method needs another fit.")
     return said
-
-
-def _shifted(progress: Callable[[int, int], None] | None, number: int, of: int) -> Callable[[int, int], None] | None:
-    """Progress of one endpoint among several of the same length."""
-    if progress is None:
-        return None
-    return lambda done, steps: progress(number * steps + done, of * steps)

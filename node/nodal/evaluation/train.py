@@ -11,8 +11,8 @@ from lymphoma.errors import BundleRefused
 from lymphoma.evaluation.patients import Patients
 from lymphoma.lamp.config import SHIPPED, HeadsConfig, read_heads_config
 from lymphoma.lamp.export import export_lamp
-from lymphoma.lamp.fit import EndpointFit as LampEndpoint
 from lymphoma.lamp.fit import LampFit, fit_lamp
+from lymphoma.prognosis.cross_fit import CrossFit
 from lymphoma.prognosis.model import CutOffRule, Endpoint
 from lymphoma.prognosis.system import SYSTEMS
 from lymphoma.site.export import SiteFit, export_site, fit_site
@@ -137,7 +137,8 @@ def train(training: Training, settings: Settings | None = None, progress: Progre
         keep_out_of_fold=training.keep_out_of_fold,
         limits=(origins.sentence,),
     )
-    return _result(bundle, fit, origins)
+    told = tuple(_endpoint(one.fit, one.left_out, one.dropped) for one in fit.endpoints)
+    return _told(bundle, fit, told, origins)
 
 
 def _train_lamp(
@@ -159,44 +160,22 @@ def _train_lamp(
         limits=(origins.sentence,),
     )
     left_out = len(patients) - len(cohort)
-    return _told(bundle, fit, tuple(_lamp_endpoint(one, left_out) for one in fit.endpoints), origins)
+    return _told(bundle, fit, tuple(_endpoint(one.fit, left_out) for one in fit.endpoints), origins)
 
 
-def _lamp_endpoint(one: LampEndpoint, left_out: int) -> EndpointResult:
+def _endpoint(fit: CrossFit, left_out: int, dropped: tuple[str, ...] = ()) -> EndpointResult:
+    model, concordance, slope = fit.model, fit.concordance, fit.slope
     return EndpointResult(
-        one.heads.endpoint,
-        one.model.cox.n,
-        one.model.cox.events,
+        model.endpoint,
+        model.cox.n,
+        model.cox.events,
         left_out,
-        tuple(term.name for term in one.model.terms),
-        (),
-        (one.concordance.estimate, one.concordance.lower, one.concordance.upper),
-        (one.slope.estimate, one.slope.lower, one.slope.upper),
-        one.model.cutoffs,
-        one.model.horizons_months,
-    )
-
-
-def _result(bundle: Bundle, fit: SiteFit, origins: Origins) -> TrainingResult:
-    return _told(
-        bundle,
-        fit,
-        tuple(
-            EndpointResult(
-                one.model.endpoint,
-                one.model.cox.n,
-                one.model.cox.events,
-                one.left_out,
-                tuple(term.name for term in one.model.terms),
-                one.dropped,
-                (one.concordance.estimate, one.concordance.lower, one.concordance.upper),
-                (one.slope.estimate, one.slope.lower, one.slope.upper),
-                one.model.cutoffs,
-                one.model.horizons_months,
-            )
-            for one in fit.endpoints
-        ),
-        origins,
+        tuple(term.name for term in model.terms),
+        dropped,
+        (concordance.estimate, concordance.lower, concordance.upper),
+        (slope.estimate, slope.lower, slope.upper),
+        model.cutoffs,
+        model.horizons_months,
     )
 
 

@@ -38,7 +38,7 @@ def test_the_command_makes_a_bundle_that_loads(cohort: Path, tmp_path: Path) -> 
     assert (told["trained"], told["enabled"]) == (True, True)
     assert [one["endpoint"] for one in told["endpoints"]] == ["pfs", "os"]
     assert told["origins"]["table"] == 600
-    fitted = site_fit().endpoints[0]
+    fitted = site_fit().endpoints[0].fit
     assert told["endpoints"][0]["cutoffs"] == list(fitted.model.cutoffs)
     assert told["endpoints"][0]["harrell_c"][0] == fitted.concordance.estimate
     assert "generator" in (bundle.metadata.nodal.generator or "")

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import torch
 from lymphoma.errors import ConfigInvalid, NotComputable
+from lymphoma.evaluation.patient_folds import folds_of
 from lymphoma.lamp.config import SHIPPED, HeadsConfig, read_heads_config
 from lymphoma.lamp.ensemble import ensemble_of, setup_of
 from lymphoma.lamp.export import export_lamp
 from lymphoma.lamp.fit import LampFit, fit_lamp
-from lymphoma.lamp.heads import bags_of, fit_heads, folds_of
+from lymphoma.lamp.heads import bags_of, fit_heads
 from lymphoma.lamp.loss import risk
 from lymphoma.lamp.patients import LampCohort
 from lymphoma.survival.concordance import harrell
@@ -44,9 +45,9 @@ def test_a_mechanism_is_found_out_of_fold() -> None:
     one = learned().endpoints[0]
     assert learned().trained
     assert one.heads.nll < one.heads.null_nll
-    assert one.concordance.estimate > 0.6
-    assert [term.name for term in one.model.terms] == ["score:lamp_pfs"]
-    assert float(one.model.cox.coefficients[0]) > 0
+    assert one.fit.concordance.estimate > 0.6
+    assert [term.name for term in one.fit.model.terms] == ["score:lamp_pfs"]
+    assert float(one.fit.model.cox.coefficients[0]) > 0
 
 
 def test_heads_never_see_the_patients_they_are_judged_on() -> None:
@@ -71,7 +72,7 @@ def test_heads_never_see_the_patients_they_are_judged_on() -> None:
 def test_folds_that_are_given_are_kept_to() -> None:
     """The segmentation's folds serve the prognosis too; they may hold patients without an outcome."""
     whole = cohort(60)
-    made = folds_of(whole, np.arange(60), 3, 9, "pfs")
+    made = folds_of(whole.patients, np.arange(60), 3, 9, "pfs")
     more = replace(
         made, folds=(*made.folds[:-1], replace(made.folds[-1], validation=(*made.folds[-1].validation, "X")))
     )

@@ -84,7 +84,7 @@ def test_out_of_fold_predictions_go_by_content_and_hold_no_id(tmp_path: Path) ->
     kept = bundle.out_of_fold()
     assert kept is not None
     fit = site_fit().endpoints[1]
-    wanted = {patients.contents[i]: lp for i, lp in zip(fit.index, fit.out_of_fold, strict=True)}
+    wanted = {patients.contents[i]: lp for i, lp in zip(fit.index, fit.fit.out_of_fold, strict=True)}
     assert kept.linear_predictors["os"] == wanted
     for file in bundle.folder.rglob("*.*"):
         if file.is_file():
@@ -164,13 +164,13 @@ def test_the_shipped_bundle_can_be_made_again(tmp_path: Path) -> None:
     # another processor may change the last bits of the features, and with them those of the coefficients
     close = {"rtol": 1e-6, "atol": 1e-9}
     for one in fit.endpoints:
-        model = bundle.survival(one.model.endpoint)
+        model = bundle.survival(one.fit.model.endpoint)
         assert model is not None
-        assert model.terms == one.model.terms
-        assert np.allclose(model.cox.coefficients, one.model.cox.coefficients, **close)
-        assert np.allclose(model.cutoffs, one.model.cutoffs, **close)
-        assert np.allclose(model.percentiles, one.model.percentiles, **close)
-        assert [group.n for group in model.groups] == [group.n for group in one.model.groups]
-        seen, again = (each.predict(patients.prospect(7)) for each in (model, one.model))
+        assert model.terms == one.fit.model.terms
+        assert np.allclose(model.cox.coefficients, one.fit.model.cox.coefficients, **close)
+        assert np.allclose(model.cutoffs, one.fit.model.cutoffs, **close)
+        assert np.allclose(model.percentiles, one.fit.model.percentiles, **close)
+        assert [group.n for group in model.groups] == [group.n for group in one.fit.model.groups]
+        seen, again = (each.predict(patients.prospect(7)) for each in (model, one.fit.model))
         assert np.allclose(seen.curve, again.curve, equal_nan=True, **close)
     assert np.allclose(bundle.statistics.mean, fit.statistics.mean, **close)

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lymphoma.errors import NotComputable
-from lymphoma.lamp.patients import LampCohort, cohort_of_folder, truth_of
+from lymphoma.evaluation.input_cohort import truth_of
+from lymphoma.lamp.patients import LampCohort, cohort_of_folder
 from lymphoma.prognosis.covariates import COVARIATES
 from lymphoma.prognosis.feature_folder import FeatureFolder
 from lymphoma.prognosis.measures import Prospect
@@ -99,7 +100,7 @@ def read_level2(train: Path, test: Path) -> Level2:
     cohorts = [cohort_of_folder(folder) for folder in folders]
     if set(cohorts[0].patients.contents) & set(cohorts[1].patients.contents):
         raise NotComputable("FEATURES_UNREADABLE", "a patient stands among both training and test patients")
-    truths = [truth_of(folder, cohort) for folder, cohort in zip(folders, cohorts, strict=True)]
+    truths = [truth_of(folder, cohort.patients) for folder, cohort in zip(folders, cohorts, strict=True)]
     return Level2(cohorts[0], cohorts[1], truths[0], truths[1])
 
 
