@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
 from pydantic import TypeAdapter, ValidationError
 
-from lymphoma.errors import BundleRefused, TrainingFailed
-from lymphoma.training.config import TrainConfig, config_digest, write_config
+from lymphoma.errors import BundleRefused, ConfigInvalid, TrainingFailed
+from lymphoma.training.config import TrainConfig, config_digest, read_config, write_config
 from lymphoma.training.files import write_whole
 from lymphoma.training.state import RunState
 from lymphoma.training.weights import SHIPPED_BYTES, Tensors, WeightFile, halved, read_weights, write_weights
@@ -64,6 +64,9 @@ def write_handover(
 def read_handover(folder: Path, config: TrainConfig) -> Handover:
     """Reads and verifies a hand-over.
 
+    The next leg may plan another number of steps: a run that goes on longer, or is brought to its end sooner, with the
+    learning rate of the new plan. Everything else of the configuration is the same.
+
     Raises:
         TrainingFailed: ``HANDOVER_UNUSABLE``: incomplete, damaged or newer. ``TRAINING_CONFIG_CHANGED``.
     """
@@ -77,6 +80,15 @@ def read_handover(folder: Path, config: TrainConfig) -> Handover:
         raise TrainingFailed("HANDOVER_UNUSABLE", f"the hand-over in {folder.name} is not whole") from error
     if page.layout != _LAYOUT or not weights["present"]:
         raise TrainingFailed("HANDOVER_UNUSABLE", f"the hand-over in {folder.name} has another layout")
-    if page.config_digest != config_digest(config):
+    if page.config_digest not in (config_digest(config), _with_steps_of(folder, config)):
         raise TrainingFailed("TRAINING_CONFIG_CHANGED", "the hand-over is of a run of another configuration")
     return Handover(page.state, weights["present"], weights["best"] or None)
+
+
+def _with_steps_of(folder: Path, config: TrainConfig) -> str:
+    """Digest of the configuration with the steps that the hand-over's leg had planned."""
+    try:
+        planned = read_config(folder / "train.yaml").steps
+    except (OSError, ConfigInvalid):
+        return ""
+    return config_digest(replace(config, steps=planned))

@@ -12,7 +12,7 @@ import pytest
 import torch
 from lymphoma.errors import TrainingFailed
 from lymphoma.training.batches import balanced_batch, passing_batch, stream_batches
-from lymphoma.training.config import OptimiserConfig, RunConfig, TrainConfig, ValidationConfig
+from lymphoma.training.config import OptimiserConfig, RunConfig, ScheduleConfig, TrainConfig, ValidationConfig
 from lymphoma.training.legs import read_handover
 from lymphoma.training.metrics_log import read_rows
 from lymphoma.training.result import kept_weights, last_weights
@@ -202,6 +202,21 @@ def test_a_long_run_in_legs(tmp_path: Path) -> None:
     weights.write_bytes(weights.read_bytes()[:-1] + b"x")
     with pytest.raises(TrainingFailed, match="HANDOVER_UNUSABLE"):
         Trainer(LineTask(), config, tmp_path / "4", handover=handover).run()
+
+
+def test_a_later_leg_may_end_sooner(tmp_path: Path) -> None:
+    """The rate of the new plan's end is reached, and nothing else of the configuration may differ."""
+    run = RunConfig(device="cpu", tensorboard=False, log_every_steps=1, leg_steps=30, leg_warm_up_steps=1)
+    config = replace(line_config(100, run=run), schedule=ScheduleConfig("poly", power=1.0))
+    Trainer(LineTask(), config, tmp_path / "1").run()
+    handover = tmp_path / "1/handover"
+    shorter = replace(config, steps=40)
+    second = Trainer(LineTask(), shorter, tmp_path / "2", handover=handover).run()
+    assert (second.ended, second.step) == ("finished", 40)
+    rates = [row.values["learning_rate"] for row in read_rows(tmp_path / "2/metrics.jsonl") if row.kind == "training"]
+    assert rates == pytest.approx([0.1 * (1 - step / 40) for step in range(30, 40)])
+    with pytest.raises(TrainingFailed, match="TRAINING_CONFIG_CHANGED"):
+        Trainer(LineTask(), replace(shorter, seed=2), tmp_path / "3", handover=handover).run()
 
 
 def test_bfloat16_on_a_cpu_when_asked(tmp_path: Path) -> None:
