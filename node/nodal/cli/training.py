@@ -31,7 +31,9 @@ _RULES: dict[_Groups, CutOffRule] = {_Groups.YOUDEN: "youden_24m", _Groups.TERCI
 
 @app.command()
 def train(
-    system: Annotated[str, typer.Argument(help="What to train: site, the clinical PET model; or lamp.")],
+    system: Annotated[
+        str, typer.Argument(help="What to train: site (the clinical PET model), or a system that learns from images.")
+    ],
     cohort: Annotated[Path, typer.Option(help="Cohort folder with cohort.csv.")],
     out_dir: Annotated[Path, typer.Option("--out", help="The bundle folder; must not be there yet.")],
     name: Annotated[str, typer.Option(help="Name of the bundle; else the system's and the cohort's.")] = "",
@@ -43,6 +45,9 @@ def train(
     without_out_of_fold: Annotated[
         bool, typer.Option("--without-out-of-fold", help="Leave out the training patients' predictions.")
     ] = False,
+    training_file: Annotated[
+        Path | None, typer.Option("--training", help="A train.yaml in place of the system's shipped one.")
+    ] = None,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
@@ -57,9 +62,19 @@ def train(
 
     settings = read_settings(config)
     rule = _RULES[groups]
-    training = Training(system, cohort, out_dir, name, ENDPOINTS_OF[endpoint], rule, seed, not without_out_of_fold)
+    training = Training(
+        system,
+        cohort,
+        out_dir,
+        name,
+        ENDPOINTS_OF[endpoint],
+        rule,
+        seed,
+        not without_out_of_fold,
+        config=training_file,
+    )
     with Progress(console=err, transient=True) as progress:
-        tasks = {what: progress.add_task(what, total=None) for what in ("patients", "features", "models")}
+        tasks = {what: progress.add_task(what, total=None) for what in ("patients", "features", "inputs", "models")}
         result = train_system(
             training, settings, lambda what, done, of: progress.update(tasks[what], completed=done, total=of)
         )

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from lymphoma.evaluation.learner import installed_learners
 from lymphoma.evaluation.patients import Patients
 from lymphoma.lamp.patients import LampCohort
 from lymphoma.lamp.scoring import scores_of
+from lymphoma.prognosis.system import SYSTEMS
 from lymphoma.training.bundle import Bundle
 
+from nodal.evaluation.inputs import inputs_of_cohort
 from nodal.evaluation.pooled import pooled_cohort
 from nodal.settings import Settings
 
@@ -24,7 +27,11 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class SeenPatients:
-    """Patients with their scores; ``cohort`` is what the networks saw of them, None where no bundle reads images."""
+    """Patients with their scores.
+
+    Attributes:
+        cohort: what the lesion network saw of them; None where no bundle of LAMP is judged.
+    """
 
     patients: Patients
     cohort: LampCohort | None
@@ -37,8 +44,8 @@ def with_image_scores(
     settings: Settings | None = None,
     progress: Progress | None = None,
 ) -> SeenPatients:
-    """The patients with the scores of every bundle of LAMP; a patient without a lesion, or unlike those the networks
-    know, has none.
+    """The patients with the scores of every bundle that reads images; a patient without a lesion, or unlike those the
+    networks know, has none.
 
     Args:
         folder: of the cohort. progress: called with (studies seen, studies in all).
@@ -47,18 +54,24 @@ def with_image_scores(
         Failed: NOT_INSTALLED without a lesion network. NotComputable: as
             :func:`nodal.evaluation.pooled.pooled_cohort` and :func:`lymphoma.lamp.scoring.scores_of`.
     """
-    readers = [bundle for bundle in bundles if bundle.metadata.nodal.system == "lamp"]
-    if not readers:
-        return SeenPatients(patients, None)
-    seen = pooled_cohort(folder, patients, settings or Settings(), progress)
-    found = dict(patients.image_scores)
-    for bundle in readers:
-        for name, values in scores_of(bundle, seen).items():
-            found[bundle.metadata.name, name] = _placed(values, seen, patients)
-    return SeenPatients(replace(patients, image_scores=found), seen)
+    rules, found, cohort = settings or Settings(), dict(patients.image_scores), None
+    by_system = {name: [one for one in bundles if one.metadata.nodal.system == name] for name in SYSTEMS}
+    if by_system["lamp"]:
+        cohort = pooled_cohort(folder, patients, rules, progress)
+        for bundle in by_system["lamp"]:
+            for name, values in scores_of(bundle, cohort).items():
+                found[bundle.metadata.name, name] = _placed(values, cohort.patients, patients)
+    for system, learner in installed_learners().items():
+        if not by_system[system]:
+            continue
+        seen = inputs_of_cohort(folder, patients, learner, rules, progress)
+        for bundle in by_system[system]:
+            for name, values in learner.scores(bundle, seen).items():
+                found[bundle.metadata.name, name] = _placed(values, seen.patients, patients)
+    return SeenPatients(replace(patients, image_scores=found), cohort)
 
 
-def _placed(values: Floats, seen: LampCohort, patients: Patients) -> Floats:
+def _placed(values: Floats, seen: Patients, patients: Patients) -> Floats:
     """Values in the order of ``patients``; NaN for whoever was not seen."""
-    known = dict(zip(seen.patients.contents, values.tolist(), strict=True))
+    known = dict(zip(seen.contents, values.tolist(), strict=True))
     return np.array([known.get(content, np.nan) for content in patients.contents])

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 from lymphoma.errors import BundleRefused
+from lymphoma.evaluation.learner import Asked, Learned, Learner, installed_learners
 from lymphoma.evaluation.patients import Patients
-from lymphoma.lamp.config import SHIPPED, HeadsConfig, read_heads_config
+from lymphoma.lamp.config import SHIPPED, read_heads_config
 from lymphoma.lamp.export import export_lamp
 from lymphoma.lamp.fit import LampFit, fit_lamp
 from lymphoma.prognosis.cross_fit import CrossFit
@@ -20,13 +21,14 @@ from lymphoma.training.bundle import Bundle
 
 from nodal.cohort.about import About
 from nodal.errors import Code, Failed, WrongUsage
+from nodal.evaluation.inputs import inputs_of_cohort
 from nodal.evaluation.patients import Origins, patients_with_origins
 from nodal.evaluation.pooled import pooled_cohort
 from nodal.settings import Settings
 
 __all__ = ["TRAINED_HERE", "EndpointResult", "Training", "TrainingResult", "train"]
 
-TRAINED_HERE = ("site", "lamp")
+TRAINED_HERE = ("site", "lamp", *installed_learners())
 """Systems that this version can train on a cohort folder."""
 
 Progress = Callable[[str, int, int], None]
@@ -39,8 +41,7 @@ class Training:
     Attributes:
         name: of the bundle; empty takes the system's and the cohort's. rule: of the risk groups' cut-offs.
         seed: of folds and resamples. keep_out_of_fold: predictions of the training patients go into the bundle.
-        heads: how LAMP's heads are trained; None takes the shipped configuration. Endpoints, rule and seed are those
-            above.
+        config: a file in place of the system's shipped configuration; endpoints, rule and seed are those above.
     """
 
     system: str
@@ -51,7 +52,7 @@ class Training:
     rule: CutOffRule = "youden_24m"
     seed: int = 0
     keep_out_of_fold: bool = True
-    heads: HeadsConfig | None = None
+    config: Path | None = None
 
     def __post_init__(self) -> None:
         if self.system not in SYSTEMS:
@@ -119,6 +120,8 @@ def train(training: Training, settings: Settings | None = None, progress: Progre
     patients, origins = patients_with_origins(training.cohort, settings, lambda done, of: tell("patients", done, of))
     if training.system == "lamp":
         return _train_lamp(training, patients, origins, settings or Settings(), tell)
+    if (learner := installed_learners().get(training.system)) is not None:
+        return _train_images(training, learner, patients, origins, settings or Settings(), tell)
     fit = fit_site(
         patients,
         endpoints=training.endpoints,
@@ -146,7 +149,7 @@ def _train_lamp(
 ) -> TrainingResult:
     """Pools the features of every study, trains the heads over the folds and writes the bundle."""
     cohort = pooled_cohort(training.cohort, patients, settings, lambda done, of: tell("features", done, of))
-    config = training.heads or read_heads_config(SHIPPED)
+    config = read_heads_config(training.config or SHIPPED)
     config = replace(config, endpoints=tuple(training.endpoints), rule=training.rule, seed=training.seed)
     fit = fit_lamp(cohort, config, progress=lambda done, of: tell("models", done, of))
     training.out.resolve().parent.mkdir(parents=True, exist_ok=True)
@@ -161,6 +164,28 @@ def _train_lamp(
     )
     left_out = len(patients) - len(cohort)
     return _told(bundle, fit, tuple(_endpoint(one.fit, left_out) for one in fit.endpoints), origins)
+
+
+def _train_images(
+    training: Training, learner: Learner, patients: Patients, origins: Origins, settings: Settings, tell: Progress
+) -> TrainingResult:
+    """Prepares the system's inputs of every study, trains over the folds and writes the bundle."""
+    cohort = inputs_of_cohort(training.cohort, patients, learner, settings, lambda done, of: tell("inputs", done, of))
+    training.out.resolve().parent.mkdir(parents=True, exist_ok=True)
+    asked = Asked(
+        training.name or f"{training.system}, {patients.cohort}",
+        About.read(training.cohort).note or None,
+        training.endpoints,
+        training.rule,
+        training.seed,
+        training.keep_out_of_fold,
+        (origins.sentence,),
+        training.config,
+        training.out.resolve().with_name(f".{training.out.name}.folds"),
+    )
+    made = learner.learn(cohort, training.out, asked, lambda done, of: tell("models", done, of))
+    endpoints = tuple(_endpoint(one, len(patients) - one.model.cox.n) for one in made.fits)
+    return _told(made.bundle, made, endpoints, origins)
 
 
 def _endpoint(fit: CrossFit, left_out: int, dropped: tuple[str, ...] = ()) -> EndpointResult:
@@ -180,7 +205,7 @@ def _endpoint(fit: CrossFit, left_out: int, dropped: tuple[str, ...] = ()) -> En
 
 
 def _told(
-    bundle: Bundle, fit: SiteFit | LampFit, endpoints: tuple[EndpointResult, ...], origins: Origins
+    bundle: Bundle, fit: SiteFit | LampFit | Learned, endpoints: tuple[EndpointResult, ...], origins: Origins
 ) -> TrainingResult:
     return TrainingResult(
         bundle=str(bundle.folder),

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from lymphoma.evaluation.options import Options
-from lymphoma.lamp.config import HeadsConfig
 from lymphoma.lamp.ensemble import setup_of
 from lymphoma.prognosis.feature_folder import FeatureFolder
 from lymphoma.prognosis.pooled import FEATURES, PooledFeatures
@@ -24,7 +23,14 @@ from tests.unit.lamp.cohorts import NETWORK, ORGANS, SOURCE, patient
 pytestmark = pytest.mark.unit
 
 PATIENTS = 120
-QUICK = HeadsConfig(arm="paper", folds=2, seeds=1, inner_folds=2, steps=40, resamples=20)
+QUICK = "arm: paper\nfolds: 2\nseeds: 1\ninner_folds: 2\nsteps: 40\nresamples: 20\n"
+
+
+def quick(folder: Path) -> Path:
+    """A configuration of seconds."""
+    file = folder / "train.yaml"
+    file.write_text(QUICK, encoding="utf-8")
+    return file
 
 
 def with_features(cohort: Path) -> Path:
@@ -44,7 +50,7 @@ def with_features(cohort: Path) -> Path:
 
 def test_a_cohort_with_features_becomes_a_bundle(tmp_path: Path) -> None:
     cohort = with_features(feature_cohort(tmp_path / "cohort", PATIENTS))
-    result = train(Training("lamp", cohort, tmp_path / "lamp", endpoints=("pfs",), heads=QUICK))
+    result = train(Training("lamp", cohort, tmp_path / "lamp", endpoints=("pfs",), config=quick(tmp_path)))
     assert (result.system, result.evidence, result.trained) == ("lamp", "E0", True)
     assert result.endpoints[0].covariates == ("score:lamp_pfs",)
     assert result.endpoints[0].n == PATIENTS
@@ -63,4 +69,4 @@ def test_a_cohort_with_features_becomes_a_bundle(tmp_path: Path) -> None:
 def test_without_a_lesion_network_nothing_is_trained(tmp_path: Path) -> None:
     cohort = feature_cohort(tmp_path / "cohort", 20)
     with pytest.raises(Failed, match="NOT_INSTALLED"):
-        train(Training("lamp", cohort, tmp_path / "lamp", heads=QUICK))
+        train(Training("lamp", cohort, tmp_path / "lamp", config=quick(tmp_path)))
