@@ -176,6 +176,10 @@ class WordsUsed:
     instant: str
 
 
+TELL_LESIONS = ("suv4_reviewed", "network", "nnunet")
+"""Methods that tell a lesion from physiological uptake."""
+
+
 @dataclass(frozen=True)
 class Segmentation:
     """How the lesion map was made; a threshold without volume rule and connectivity is not reproducible.
@@ -199,6 +203,11 @@ class Segmentation:
     in_range_features: tuple[str, ...] = ()
     words: WordsUsed | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def without_physiological(self) -> bool:
+        """Whether physiological uptake was told from lesions: a plain threshold does not, a person's contour does."""
+        return self.method == "reference" or (self.method in TELL_LESIONS and self.in_range != "outside")
 
 
 @dataclass(frozen=True)

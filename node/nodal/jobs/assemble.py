@@ -231,8 +231,10 @@ def findings(
     said += tools.flags
     if segmentation.in_range == "outside":
         said.append(Flag(Code.OUT_OF_DISTRIBUTION, _unlike(segmentation)))
-    if segmentation.anatomy_engine == "none" and segmentation.method != "reference":
-        said.append(Flag(Code.NO_ANATOMY, "physiological uptake not removed: no organ map was available"))
+    if not segmentation.without_physiological:
+        said.append(Flag(Code.PHYSIOLOGICAL_UPTAKE, "physiological uptake not removed"))
+    if segmentation.anatomy_engine == "none":
+        said.append(Flag(Code.NO_ANATOMY, "sites are not named: no organ map was available"))
     flags = {flag.code: flag for flag in reversed(said)}  # the first to say it has the word
     spoken = segmentation.words.instant if segmentation.words else None
     instants = (loaded.latest_instant, clinical.entered_at, segmentation.reference_instant, spoken)

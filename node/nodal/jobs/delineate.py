@@ -131,5 +131,5 @@ def _made(done: Delineated, tools: NodeTools, given: Reference | None, words: Se
         in_range=verdict.range if verdict else None,
         in_range_features=verdict.features if verdict else (),
         words=words_used(words) if judged else None,
-        notes=done.delineation.notes,
+        notes=(*done.anatomy.notes, *done.delineation.notes),
     )

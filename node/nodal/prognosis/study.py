@@ -28,8 +28,8 @@ from nodal.report.system_words import system_title
 __all__ = ["Asked", "Prognosis", "pet_measures", "prognose"]
 
 
-AT_SUV_4 = ("suv4", "suv4_reviewed", "reference")
-"""Ways of delineation that the IMPI may read: its threshold, and a contour that a person answers for."""
+AT_SUV_4 = ("suv4_reviewed", "reference")
+"""Of the ways that tell lesions, those that the IMPI may read: its own threshold, and a contour of a person's."""
 
 
 @dataclass(frozen=True)
@@ -124,8 +124,8 @@ def _barrier(asked: Asked) -> tuple[Code, str] | None:
     made = asked.segmentation
     if made.in_range == "outside":
         return Code.OUT_OF_DISTRIBUTION, "the scan is unlike those that the networks learned from"
-    if made.anatomy_engine == "none" and made.method != "reference":
-        return Code.NO_ANATOMY, "the volume holds physiological uptake, which no organ map removed"
+    if not made.without_physiological:
+        return Code.PHYSIOLOGICAL_UPTAKE, "the volume holds physiological uptake: a plain threshold removes none"
     return None
 
 

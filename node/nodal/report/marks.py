@@ -29,7 +29,7 @@ def marks(findings: Findings) -> tuple[str, ...]:
     given = made.method == "reference" or made.reference_sop_instance_uid is not None
     if made.in_range == "outside" and not given:
         said.append(f"Scan out of range{_features(made)}: {OUT_OF_RANGE}")
-    elif made.anatomy_engine == "none" and not given:
+    elif not made.without_physiological and not given:
         said.append("Physiological uptake not removed")
     elif made.in_range == "unusual" and not given:
         said.append(f"Scan unusual for the networks that judged the lesions{_features(made)}")

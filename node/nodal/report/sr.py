@@ -75,9 +75,9 @@ def _physiological_uptake(findings: Findings) -> str:
     made = findings.segmentation
     if given_contour(findings):
         return "Lesions from a given contour"
-    if made.anatomy_engine == "none" or made.in_range == "outside":
+    if not made.without_physiological:
         return "Physiological uptake not removed"
-    return f"Physiological uptake judged by the organ map of {made.anatomy_engine}"
+    return f"Physiological uptake judged by {made.method}, organs from {made.anatomy_engine}"
 
 
 def _statements(findings: Findings) -> Iterable[tuple[Code, str]]:
