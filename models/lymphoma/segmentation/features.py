@@ -1,7 +1,8 @@
-"""``python -m lymphoma.segmentation.features``: virtual patients become pooled features, as a study of the node does.
+"""``python -m lymphoma.segmentation.features``: what systems read of virtual patients, as of studies of the node.
 
-Each patient of one of the project's sets is built, delineated on the same way as a study, and what LAMP reads of him or
-her is kept in a folder (:mod:`lymphoma.prognosis.feature_folder`). The same command again goes on where it stopped.
+Each patient of one of the project's sets is built and delineated once, on the same way as a study. What LAMP reads of
+him or her, and what each further system reads that is asked for, is kept in a folder of its own
+(:mod:`lymphoma.prognosis.patient_folder`). The same command again goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -9,47 +10,33 @@ from __future__ import annotations
 import argparse
 import hashlib
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
-from io import BytesIO
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import structlog
 import torch
 
 from lymphoma.anatomy.shipped import network_key, open_anatomy
 from lymphoma.errors import NotComputable
-from lymphoma.imaging.registration import apply, register_ct
-from lymphoma.imaging.volume import Volume
+from lymphoma.evaluation.learner import Learner, installed_learners
 from lymphoma.inference.device import Processor, choose
-from lymphoma.lesions.measures import measure_lesions
-from lymphoma.lesions.totals import measure_totals
 from lymphoma.prognosis.feature_folder import FeatureFolder, FeaturePatient, FeatureSource
-from lymphoma.prognosis.measures import PetMeasures
-from lymphoma.prognosis.model import ENDPOINTS, Endpoint
-from lymphoma.prognosis.pooled import PooledFeatures
+from lymphoma.prognosis.input_folder import InputFolder, InputSource
+from lymphoma.prognosis.patient_folder import PatientFolder
 from lymphoma.scan_range.fit import read_statistics
-from lymphoma.segmentation.delineation import Delineation
 from lymphoma.segmentation.open import open_lesion_network
 from lymphoma.segmentation.reviewed import ReviewedSegmenter
 from lymphoma.segmentation.reviewer import Reviewer
-from lymphoma.segmentation.way import Tools, delineate
-from lymphoma.simulation.cohort import case_of, features_of, subject_of
-from lymphoma.simulation.feature_table import FeatureTable, stack_features
-from lymphoma.simulation.outcomes import draw_outcomes, outcome_model
-from lymphoma.simulation.patient import Protocol, VirtualPatient, build_patient
-from lymphoma.simulation.plan import draw_patient
+from lymphoma.segmentation.virtual_studies import VirtualStudy, each_virtual_study
+from lymphoma.segmentation.way import Tools
+from lymphoma.simulation.patient import Protocol
 from lymphoma.simulation.protocol import TRAINING_GRID
-from lymphoma.simulation.risk import true_eta
 from lymphoma.simulation.sets import SETS, PatientSet
-from lymphoma.training.case import Case, Outcome
 from lymphoma.training.files import file_sha256
 
-__all__ = ["Seen", "accepted_part", "main", "open_way", "write_features"]
-
-MODE, SIGMA = "mixed", 1.0
-"""Of the outcomes that are kept: the project's default cohort. The truth is kept too, from which any other follows."""
+__all__ = ["Kept", "Seen", "main", "open_way", "write_features"]
 
 log = structlog.get_logger()
 
@@ -66,80 +53,90 @@ class Seen:
     source: FeatureSource
 
 
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """The folders that a set is written to.
+
+    Attributes:
+        features: LAMP's. inputs: of further systems, each with the learner whose inputs they are.
+    """
+
+    features: FeatureFolder
+    inputs: Mapping[str, tuple[Learner, InputFolder]] = field(default_factory=dict)
+
+    @classmethod
+    def make(cls, folder: Path, source: FeatureSource, learners: Mapping[str, Learner]) -> Kept:
+        """``folder`` for LAMP, and beside it ``<folder>-<system>`` for each further system.
+
+        Raises:
+            NotComputable: ``BUNDLE_MISMATCH``: a folder holds what was made in another way.
+        """
+
+        def inputs(name: str, learner: Learner) -> InputFolder:
+            way = f"{learner.way}; {source.way}; lesion network {source.network[:16]}"
+            told = InputSource(source.cohort, source.virtual, name, way)
+            return InputFolder.make(folder.with_name(f"{folder.name}-{name}"), told)
+
+        found = {name: (learner, inputs(name, learner)) for name, learner in learners.items()}
+        return cls(FeatureFolder.make(folder, source), found)
+
+    @property
+    def folders(self) -> dict[str, PatientFolder[Any]]:
+        """By system."""
+        return {"lamp": self.features, **{name: folder for name, (_, folder) in self.inputs.items()}}
+
+    def wants(self, content: str) -> bool:
+        """Whether a folder holds neither the patient nor the reason why not."""
+        return any(content not in one and content not in one.passed_over for one in self.folders.values())
+
+    def pass_over(self, content: str, code: str) -> None:
+        """In all folders."""
+        for one in self.folders.values():
+            if content not in one:
+                one.pass_over(content, code)
+
+    def keep(self, seen: VirtualStudy) -> None:
+        """In all folders that lack the patient; a system that cannot read the study passes it over.
+
+        Raises:
+            NotComputable: ``NOT_INSTALLED``: no lesion network took part.
+        """
+        if seen.pooled is None:
+            raise NotComputable("NOT_INSTALLED", "no lesion network took part in the delineation")
+        content, study = seen.content, seen.study
+        if content not in self.features:
+            self.features.add(
+                FeaturePatient(content, seen.centre, study.clinical, study.pet, seen.outcomes, seen.pooled, seen.truth)
+            )
+        for learner, folder in self.inputs.values():
+            if content in folder or content in folder.passed_over:
+                continue
+            try:
+                folder.keep(seen.known(learner.inputs(study)))
+            except NotComputable as fault:
+                folder.pass_over(content, fault.code)
+
+
 def write_features(
     members: PatientSet,
     seen: Seen,
     folder: Path,
     *,
+    learners: Mapping[str, Learner] | None = None,
     protocol: Protocol = TRAINING_GRID,
     progress: Callable[[int, int], None] | None = None,
-) -> FeatureFolder:
-    """Features of every patient of a set that the folder does not hold yet.
+) -> Kept:
+    """What is read of every patient of a set that the folders do not hold yet.
 
     A patient whose scan is out of range or has no organs is passed over with the code, as in a node; one without an
     accepted lesion is kept with none.
 
     Raises:
-        NotComputable: ``BUNDLE_MISMATCH``: the folder holds features of another source.
+        NotComputable: ``BUNDLE_MISMATCH``: a folder holds what was made in another way.
     """
-    kept = FeatureFolder.make(folder, seen.source)
-    tell = progress or (lambda done, of: None)
-    for done, seed in enumerate(members.seeds, start=1):
-        plan = draw_patient(seed, variety=members.variety)
-        subject = subject_of(plan, protocol=protocol)
-        if subject.content not in kept and subject.content not in kept.passed_over:
-            patient = build_patient(plan, protocol)
-            try:
-                kept.add(_features(patient, case_of(patient, subject), seen.tools))
-            except NotComputable as fault:
-                kept.pass_over(subject.content, fault.code)
-        tell(done, members.patients)
+    kept = Kept.make(folder, seen.source, learners or {})
+    each_virtual_study(members, seen.tools, kept.wants, kept.keep, kept.pass_over, protocol=protocol, progress=progress)
     return kept
-
-
-def accepted_part(drawn: Delineation) -> tuple[Volume, PooledFeatures]:
-    """Lesions that count, numbered anew in the same order, and their features.
-
-    Raises:
-        NotComputable: ``NOT_INSTALLED``: no lesion network took part.
-    """
-    if drawn.pooled is None:
-        raise NotComputable("NOT_INSTALLED", "no lesion network took part in the delineation")
-    rows = np.array(drawn.accepted, dtype=np.int64) - 1
-    return drawn.accepted_map, replace(drawn.pooled, lesions=drawn.pooled.lesions[rows], lesion_map="")
-
-
-def _features(patient: VirtualPatient, case: Case, tools: Tools) -> FeaturePatient:
-    """What is seen of a patient, and what is true; the CT is registered as the node does it."""
-    registration = register_ct(case.suv, case.ct_hu)
-    ct_hu = apply(case.ct_hu, case.suv, registration) if registration.applied else case.ct_hu
-    done = delineate(case.suv, ct_hu, tools, patient.plan.scan.uptake_minutes, registration.verdict)
-    if done.verdict is not None and done.verdict.range == "outside":
-        raise NotComputable("OUT_OF_DISTRIBUTION", "the scan is unlike those that the networks learned from")
-    lesions, pooled = accepted_part(done.delineation)
-    truth = stack_features([features_of(patient, noise_free=True)])
-    stored = BytesIO()
-    truth.save(stored)
-    return FeaturePatient(
-        case.subject.content,
-        case.subject.centre,
-        case.subject.clinical,
-        _measures(case.suv, lesions, patient),
-        _outcomes(truth, patient.plan.seed),
-        pooled,
-        stored.getvalue(),
-    )
-
-
-def _measures(suv: Volume, lesions: Volume, patient: VirtualPatient) -> PetMeasures:
-    person = patient.plan.person
-    totals = measure_totals(measure_lesions(suv, lesions), weight_kg=person.weight_kg, height_m=person.height_m)
-    return PetMeasures(**{one.name: getattr(totals, one.name) for one in fields(PetMeasures)})
-
-
-def _outcomes(truth: FeatureTable, seed: int) -> dict[Endpoint, Outcome | None]:
-    drawn = draw_outcomes(outcome_model(SIGMA), true_eta(truth, MODE, SIGMA), [seed])
-    return dict(zip(ENDPOINTS, drawn.patient(0), strict=True))
 
 
 def open_way(
@@ -167,7 +164,8 @@ def open_way(
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command; see ``--help``."""
-    given = _parser().parse_args(arguments)
+    known = installed_learners()
+    given = _parser(tuple(known)).parse_args(arguments)
     torch.set_num_threads(given.threads)
     members = SETS[given.set]
     if given.patients is not None:
@@ -178,19 +176,22 @@ def main(arguments: list[str] | None = None) -> int:
         if done % 5 == 0 or done == of:
             log.info("patients_seen", set=given.set, done=done, of=of)
 
-    kept = write_features(members, seen, given.out, progress=tell)
-    log.info("features_written", patients=len(kept), passed_over=len(kept.passed_over))
+    learners = {name: known[name] for name in given.systems}
+    kept = write_features(members, seen, given.out, learners=learners, progress=tell)
+    for name, folder in kept.folders.items():
+        log.info("patients_kept", system=name, patients=len(folder), passed_over=len(folder.passed_over))
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(systems: tuple[str, ...]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m lymphoma.segmentation.features",
-        description="Pooled features of virtual patients; the same command again goes on.",
+        description="What systems read of virtual patients; the same command again goes on.",
         epilog="Example: python -m lymphoma.segmentation.features --set l2-train --out features/l2-train ...",
     )
     parser.add_argument("--set", required=True, choices=[n for n, one in SETS.items() if one.kind == "images"])
     parser.add_argument("--out", type=Path, required=True, help="folder of features; made if missing")
+    parser.add_argument("--systems", nargs="*", default=[], choices=systems, help="further systems; OUT-<system> each")
     parser.add_argument("--anatomy", type=Path, required=True, help="bundle, or folder of the training")
     parser.add_argument("--segmentation", type=Path, required=True, help="bundle, or folder of the training")
     parser.add_argument("--review", type=Path, required=True, help="JSON of the reviewer of candidates")

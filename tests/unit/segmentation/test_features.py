@@ -10,17 +10,24 @@ import numpy as np
 import pytest
 from lymphoma.anatomy.organs import Anatomy
 from lymphoma.errors import NotComputable
+from lymphoma.evaluation.input_cohort import InputCohort
+from lymphoma.evaluation.learner import Asked, Learned
 from lymphoma.imaging.volume import Volume
+from lymphoma.prognosis.cross_fit import Progress
 from lymphoma.prognosis.feature_folder import FeatureSource
+from lymphoma.prognosis.patient_folder import Arrays
 from lymphoma.prognosis.pooled import FEATURES, PooledFeatures
+from lymphoma.prognosis.system import StudyArrays
 from lymphoma.segmentation.delineation import Candidate, Delineation
-from lymphoma.segmentation.features import Seen, accepted_part, write_features
+from lymphoma.segmentation.features import Seen, write_features
 from lymphoma.segmentation.thresholds import threshold_segmenter
+from lymphoma.segmentation.virtual_studies import accepted_part
 from lymphoma.segmentation.way import Tools
 from lymphoma.simulation.feature_table import FeatureTable
 from lymphoma.simulation.protocol import training_grid
 from lymphoma.simulation.scan import PLAIN
 from lymphoma.simulation.sets import PatientSet
+from lymphoma.training.bundle import Bundle
 
 pytestmark = pytest.mark.unit
 
@@ -60,7 +67,7 @@ class Drawer:
 def test_a_set_becomes_a_folder_and_is_not_made_twice(tmp_path: Path) -> None:
     drawer = Drawer()
     seen = Seen(Tools(drawn_by=drawer), SOURCE)
-    folder = write_features(MEMBERS, seen, tmp_path / "f", protocol=COARSE)
+    folder = write_features(MEMBERS, seen, tmp_path / "f", protocol=COARSE).features
     assert len(folder) == 2
     write_features(MEMBERS, seen, tmp_path / "f", protocol=COARSE)
     assert len(drawer.calls) == 2
@@ -79,7 +86,7 @@ def test_a_patient_who_cannot_be_seen_is_passed_over_once(tmp_path: Path) -> Non
     drawer = Drawer(fails=True)
     seen = Seen(Tools(drawn_by=drawer), SOURCE)
     for _ in range(2):
-        folder = write_features(MEMBERS, seen, tmp_path / "f", protocol=COARSE)
+        folder = write_features(MEMBERS, seen, tmp_path / "f", protocol=COARSE).features
     assert len(drawer.calls) == 2
     assert len(folder) == 0
     assert set(folder.passed_over.values()) == {"TOO_MANY_LESIONS"}
@@ -96,6 +103,46 @@ def test_lesions_that_count_are_numbered_anew() -> None:
     pooled = PooledFeatures("n", rows, organs, np.zeros(0, dtype=bool), ())
     lesions, kept = accepted_part(Delineation(labels, judged, labels, pooled=pooled))
     assert lesions.array.ravel().tolist() == [0, 0, 1, 2, 2]
+    assert kept is not None
     assert kept.lesions[:, 0].tolist() == [1.0, 2.0]
-    with pytest.raises(NotComputable, match="NOT_INSTALLED"):
-        accepted_part(Delineation(labels))
+    assert accepted_part(Delineation(labels))[1] is None
+
+
+@dataclass
+class Reader:
+    """Reads the SUV of a study; one that is too hot it cannot read."""
+
+    most_suv: float
+    name: str = "multitask_unet"
+    way: str = "largest SUV"
+
+    def inputs(self, study: StudyArrays) -> Arrays:
+        if study.suv.array.max() > self.most_suv:
+            raise NotComputable("OUTSIDE_FIELD", "too hot")
+        return {"suv_max": study.suv.array.max()[None], "lesions": np.unique(study.lesion_map.array)}
+
+    def learn(self, cohort: InputCohort, out: Path, asked: Asked, progress: Progress | None = None) -> Learned:
+        raise NotImplementedError
+
+    def scores(self, bundle: Bundle, cohort: InputCohort) -> dict[str, np.ndarray]:
+        raise NotImplementedError
+
+
+def test_a_further_system_reads_the_same_patients_in_the_same_pass(tmp_path: Path) -> None:
+    drawer = Drawer()
+    seen = Seen(Tools(drawn_by=drawer), SOURCE)
+    write_features(MEMBERS, seen, tmp_path / "f", protocol=COARSE)
+    cold, hot = Reader(1e6), Reader(1.0, name="deepmts")
+    kept = write_features(
+        MEMBERS, seen, tmp_path / "f", learners={"multitask_unet": cold, "deepmts": hot}, protocol=COARSE
+    )
+    read, refused = kept.inputs["multitask_unet"][1], kept.inputs["deepmts"][1]
+    assert read.contents == kept.features.contents
+    assert set(refused.passed_over.values()) == {"OUTSIDE_FIELD"}
+    assert len(drawer.calls) == 4
+    for content in read.contents:
+        known = read.known(content)
+        assert known.arrays["lesions"].tolist() == list(range(known.pet.lesion_count + 1))
+        assert known.truth is not None
+    write_features(MEMBERS, seen, tmp_path / "f", learners={"multitask_unet": cold, "deepmts": hot}, protocol=COARSE)
+    assert len(drawer.calls) == 4
