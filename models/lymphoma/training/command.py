@@ -30,7 +30,7 @@ from lymphoma.training.task import B, Task
 from lymphoma.training.trainer import Trainer
 from lymphoma.training.working import ToWorkingGrid
 
-__all__ = ["NetworkPatients", "network_patients", "run_command"]
+__all__ = ["NetworkPatients", "network_patients", "run_command", "told_by_log", "until_told_to_stop"]
 
 CACHE_BYTES = 16_000_000_000
 """Room for 280 patients at 4 mm, cut to the body."""
@@ -99,13 +99,13 @@ def run_command(
     if given.leg_minutes is not None:
         run = dataclasses.replace(run, leg_minutes=given.leg_minutes)
     settings = dataclasses.replace(settings, run=run)
-    with _until_told_to_stop() as stop:
+    with until_told_to_stop() as stop:
         trainer = Trainer(
             task(cohort, settings),
             settings,
             given.run,
             handover=given.handover,
-            on_update=_told,
+            on_update=told_by_log,
             should_stop=stop.is_set,
         )
         result = trainer.run()
@@ -132,13 +132,14 @@ def _parser(name: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _told(done: UpdateDone) -> None:
+def told_by_log(done: UpdateDone) -> None:
+    """Logs an update, one in twenty after the first three."""
     if done.step % 20 == 0 or done.step <= 3:
         log.info("step", step=done.step, of=done.steps, **{name: round(v, 4) for name, v in done.values.items()})
 
 
 @contextmanager
-def _until_told_to_stop() -> Iterator[threading.Event]:
+def until_told_to_stop() -> Iterator[threading.Event]:
     """An event that SIGTERM and SIGINT set; the handlers before are put back."""
     told = threading.Event()
     before = {number: signal.signal(number, lambda *_: told.set()) for number in (signal.SIGTERM, signal.SIGINT)}
