@@ -11,6 +11,7 @@ import torch
 from lymphoma.anatomy.classes import shipped_classes
 from lymphoma.anatomy.network import AnatomyShape, NetworkAnatomy, build_network
 from lymphoma.inference.device import Processor
+from lymphoma.inference.layout import laid_out
 from lymphoma.training.bundle import Bundle, load_bundle
 from lymphoma.training.network_bundle import fill
 from lymphoma.training.trained import trained_weights
@@ -55,7 +56,7 @@ def _engine(weights: Tensors, processor: Processor | None) -> NetworkAnatomy:
     classes, shape, where = shipped_classes(), AnatomyShape(), processor or Processor(torch.device("cpu"))
     network = build_network(shape, len(classes))
     fill(network, weights)
-    return NetworkAnatomy(network.eval().to(where.device), classes, shape, where)
+    return NetworkAnatomy(laid_out(network, where), classes, shape, where)
 
 
 def network_key(engine: NetworkAnatomy) -> str:

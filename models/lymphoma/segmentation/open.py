@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from lymphoma.anatomy.classes import shipped_classes
 from lymphoma.errors import BundleRefused
 from lymphoma.inference.device import Processor, choose
+from lymphoma.inference.layout import laid_out
 from lymphoma.segmentation.network import LampNetwork, LampShape
 from lymphoma.segmentation.whole_body import LesionNetwork
 from lymphoma.training.bundle import Bundle, load_bundle
@@ -60,7 +61,8 @@ def open_lesion_network(
     fill(network, tensors)
     digest = network_digest(network, tensors, shape_to_json(shape))
     names = tuple(shipped_classes().names.values())
-    return LesionNetwork(network.eval().to(where.device), shape, digest, names, where, flips)
+    laid_out(network, where)
+    return LesionNetwork(network, shape, digest, names, where, flips)
 
 
 def shape_to_json(shape: LampShape) -> str:
