@@ -26,10 +26,10 @@ def organ_network() -> torch.nn.Module:
         spatial_dims=3,
         in_channels=2,
         out_channels=5,
-        kernel_size=[3, 3],
-        strides=[1, 2],
-        upsample_kernel_size=[2],
-        filters=[4, 8],
+        kernel_size=[3, 3, 3],
+        strides=[1, 2, 2],
+        upsample_kernel_size=[2, 2],
+        filters=[4, 8, 8],
         norm_name=("INSTANCE", {"affine": True}),
     )
 
