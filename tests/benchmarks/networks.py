@@ -22,6 +22,7 @@ from lymphoma.anatomy.network import AnatomyShape, NetworkAnatomy, build_network
 from lymphoma.anatomy.organs import Anatomy
 from lymphoma.imaging import Volume
 from lymphoma.inference.device import Precision, choose
+from lymphoma.inference.layout import laid_out
 from lymphoma.segmentation.network import LampNetwork, LampShape
 from lymphoma.segmentation.pooling import StudyRegions
 from lymphoma.segmentation.whole_body import LesionNetwork
@@ -85,10 +86,12 @@ def measure(precision: Precision, threads: int) -> Measured:
     suv, ct, organs, lesions = whole_body()
     table = shipped_classes()
     engine = NetworkAnatomy(
-        build_network(AnatomyShape(), len(table)).eval(), table, AnatomyShape(), processor=processor
+        laid_out(build_network(AnatomyShape(), len(table)), processor), table, AnatomyShape(), processor=processor
     )
     _, anatomy = _timed(lambda: engine.find(suv, ct))
-    network = LesionNetwork(LampNetwork(LampShape()).eval(), LampShape(), "", tuple(table.names.values()), processor)
+    lesions_by = LampNetwork(LampShape())
+    laid_out(lesions_by, processor)
+    network = LesionNetwork(lesions_by, LampShape(), "", tuple(table.names.values()), processor)
     crop, cut = _timed(lambda: network.crop(suv, ct))
     regions = StudyRegions.of(lesions, organs, table).volumes
     run, seen = _timed(lambda: network.run(crop, regions))
