@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
-import keras  # noqa: E402 - the backend is read when it is imported
+import keras
 
 Floats = npt.NDArray[np.float32]
 

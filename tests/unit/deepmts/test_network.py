@@ -9,6 +9,7 @@ from lymphoma.deepmts.backbone import FOREGROUND
 from lymphoma.deepmts.network import DeepMts, Images, Shape
 from lymphoma.deepmts.single_task import SingleTask
 from lymphoma.deepmts.survival_network import CascadedSurvivalNetwork
+
 from tests.unit.deepmts.reference import Reference
 
 pytestmark = pytest.mark.unit
