@@ -1,4 +1,4 @@
-"""What the paper compares with: ResNet34, DenseNet121, and a multi-task V-Net whose maps around the bottom are fused."""
+"""What the paper compares with: ResNet34, DenseNet121, and a multi-task V-Net with fused maps around the bottom."""
 
 from __future__ import annotations
 
