@@ -14,6 +14,7 @@ needs=(
     "/usr/bin/dciodvfy:dicom3tools"
     "/usr/bin/pdftotext:poppler-utils"
     "/usr/bin/chromium:chromium"
+    "/usr/bin/cc:gcc"
     "/usr/share/fonts/truetype/noto/NotoSans-Regular.ttf:fonts-noto-core"
     "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc:fonts-noto-cjk"
 )
@@ -32,10 +33,16 @@ find_python() {
     return 1
 }
 
+# PyRadiomics comes as source alone: it is compiled here, against the headers of the Python that runs it.
+python_headers() {
+    "$1" -c 'import pathlib, sys, sysconfig; sys.exit(not pathlib.Path(sysconfig.get_path("include"), "Python.h").exists())'
+}
+
 missing_packages() {
     local need python
     python=$(find_python) || echo python3.11-venv
     if [ -n "${python:-}" ] && ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then echo python3.11-venv; fi
+    if [ -z "$python" ] || ! python_headers "$python"; then printf '%s\n' python3.11-dev libc6-dev; fi
     for need in "${needs[@]}"; do
         [ "${need#*:}" = orthanc ] && [ -x "${NODAL_ORTHANC:-}" ] && continue
         [ -e "${need%%:*}" ] || echo "${need#*:}"
@@ -104,8 +111,10 @@ stamp=.venv/.nodal-$(cat requirements.lock pyproject.toml "$0" | sha256sum | cut
 if [ ! -e "$stamp" ]; then
     say "setup: creating .venv with the packages of requirements.lock"
     [ -x .venv/bin/python ] || "$python" -m venv .venv
-    pip_install "$(grep '^pip==' requirements.lock)"
-    pip_install -r requirements.lock
+    # Source packages are built with these and with no other version; PyRadiomics needs numpy's headers besides.
+    mapfile -t builders < <(grep -E '^(pip|setuptools|numpy)==' requirements.lock)
+    pip_install "${builders[@]}"
+    pip_install --no-build-isolation -r requirements.lock
     pip_install --no-deps --no-build-isolation -e .
     .venv/bin/python -m pip check >/dev/null
     rm -f .venv/.nodal-*
