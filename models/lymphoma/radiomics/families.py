@@ -22,10 +22,11 @@ from lymphoma.errors import NotComputable
 from lymphoma.radiomics.layout import Layout
 from lymphoma.radiomics.names import FAMILIES, SHAPE
 
-__all__ = ["image_features", "shape_features"]
+__all__ = ["TOO_SMALL", "image_features", "shape_features"]
 
 Floats = npt.NDArray[np.float64]
 TOO_SMALL = "REGION_TOO_SMALL"
+"""Code of a region that has no features."""
 
 
 def _silent() -> logging.Logger:
