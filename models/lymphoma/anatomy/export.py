@@ -18,15 +18,17 @@ from pydantic import TypeAdapter
 from lymphoma.anatomy.figures import AnatomyFigures
 from lymphoma.anatomy.network import AnatomyShape, NetworkAnatomy, build_network
 from lymphoma.anatomy.organs import Anatomy, AnatomyEngine
+from lymphoma.anatomy.prior import PRIOR_SHARE, class_shift, shifted_engine
 from lymphoma.anatomy.shipped import SYSTEM, open_anatomy
+from lymphoma.anatomy.task import AnatomyTask
 from lymphoma.anatomy.train import JUDGED
 from lymphoma.training.bundle import Bundle
 from lymphoma.training.command import NetworkPatients, network_patients
 from lymphoma.training.metadata import TensorFormat
-from lymphoma.training.network_bundle import NetworkWords, export_network
+from lymphoma.training.network_bundle import Finish, NetworkWords, export_network
 from lymphoma.training.statistics import RangeStatistics, fit_statistics
 
-__all__ = ["LARGE_ORGANS", "card_sentences", "export_anatomy", "log_volumes", "main", "volume_statistics"]
+__all__ = ["LARGE_ORGANS", "card_sentences", "export_anatomy", "finished", "log_volumes", "main", "volume_statistics"]
 
 VERSION = "1.0.0"
 
@@ -40,6 +42,14 @@ LEAST_ML = 1.0
 
 POOR_DICE = 0.5
 """Organs below it are named on the card."""
+
+COUNTED = 40
+"""Training patients whose voxels are counted: the frequencies of organs are those of bodies, which differ little."""
+
+GIVEN_BACK = (
+    f"{PRIOR_SHARE:.0%} of the organs' frequency, which the training's weights took, was given back as a shift of the "
+    "last layer; figures of the training are with it."
+)
 
 log = structlog.get_logger()
 
@@ -68,21 +78,39 @@ def volume_statistics(engine: AnatomyEngine, patients: NetworkPatients) -> Range
     return fit_statistics([f"log_volume_{name}" for name in LARGE_ORGANS], np.array(rows))
 
 
+def finished(run: Path, patients: NetworkPatients) -> tuple[NetworkAnatomy, Finish]:
+    """The network with the frequency of organs given back (:mod:`lymphoma.anatomy.prior`), judged on the validation
+    patients of the training."""
+    engine = open_anatomy(run)
+    task = AnatomyTask(patients.training, patients.validation[:JUDGED], patients.read, engine.classes)
+    labels = (task.truth(patients.read(subject)) for subject in patients.training[:COUNTED])
+    engine = shifted_engine(engine, class_shift(labels, len(engine.classes)))
+    metrics = task.validate(engine.network, engine.processor.device)
+    log.info("network_finished", dice=round(metrics["dice"], 3))
+    return engine, Finish(engine.network.state_dict(), metrics)
+
+
 def export_anatomy(
-    folder: Path, run: Path, statistics: RangeStatistics, figures: Sequence[AnatomyFigures] = ()
+    folder: Path,
+    run: Path,
+    statistics: RangeStatistics,
+    figures: Sequence[AnatomyFigures] = (),
+    finish: Finish | None = None,
 ) -> Bundle:
     """Writes the bundle.
 
     Args:
         folder: must not be there. run: whose last leg is over, or a hand-over. figures: of
-            :mod:`lymphoma.anatomy.evaluate`, told on the card.
+            :mod:`lymphoma.anatomy.evaluate`, told on the card. finish: of :func:`finished`.
 
     Raises:
         TrainingFailed, BundleRefused: with the code of the fault.
     """
     engine = open_anatomy(run)
     network = build_network(engine.shape, len(engine.classes))
-    return export_network(folder, network, run, _words(engine, tuple(card_sentences(figures))), statistics)
+    said = [GIVEN_BACK] if finish is not None else []
+    words = _words(engine, (*said, *card_sentences(figures)))
+    return export_network(folder, network, run, words, statistics, finish)
 
 
 def card_sentences(figures: Sequence[AnatomyFigures]) -> list[str]:
@@ -103,8 +131,9 @@ def main(arguments: list[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     torch.set_num_threads(given.threads)
     figures = TypeAdapter(list[AnatomyFigures]).validate_json(given.figures.read_bytes()) if given.figures else []
-    statistics = volume_statistics(open_anatomy(given.run), network_patients(AnatomyShape().edge_mm, given.cache))
-    bundle = export_anatomy(given.out, given.run, statistics, figures)
+    patients = network_patients(AnatomyShape().edge_mm, given.cache)
+    engine, finish = finished(given.run, patients)
+    bundle = export_anatomy(given.out, given.run, volume_statistics(engine, patients), figures, finish)
     log.info("bundle_written", name=bundle.metadata.name, digest=bundle.digest)
     return 0
 

@@ -28,7 +28,7 @@ from lymphoma.training.statistics import RangeStatistics
 from lymphoma.training.trained import trained_weights
 from lymphoma.training.weights import Tensors, halved
 
-__all__ = ["NetworkWords", "distinct", "export_network", "fill", "network_digest", "read_statistics"]
+__all__ = ["Finish", "NetworkWords", "distinct", "export_network", "fill", "network_digest", "read_statistics"]
 
 TRAINED_ON, JUDGED_ON = "network-train", "network-validation"
 
@@ -68,14 +68,28 @@ class _Course:
     leg_start: int
 
 
+@dataclass(frozen=True, eq=False)
+class Finish:
+    """What was done to the trained weights before they are stored, and how validation patients fared with it."""
+
+    tensors: Tensors
+    metrics: Mapping[str, float]
+
+
 def export_network(
-    folder: Path, network: torch.nn.Module, run: Path, words: NetworkWords, statistics: RangeStatistics
+    folder: Path,
+    network: torch.nn.Module,
+    run: Path,
+    words: NetworkWords,
+    statistics: RangeStatistics,
+    finish: Finish | None = None,
 ) -> Bundle:
     """Writes the bundle of the weights that validation chose; float16, each tensor once.
 
     Args:
         folder: of the bundle; must not be there. network: as it was trained, of any weights.
         run: folder of a run whose last leg is over, or a hand-over. statistics: of the scans it learned from.
+        finish: in place of the weights and figures of the run; the words say what it is.
 
     Raises:
         TrainingFailed: ``HANDOVER_UNUSABLE``: the run has not come to an end, or is not whole.
@@ -85,7 +99,8 @@ def export_network(
     if trained.state == "checkpoint":
         raise TrainingFailed("HANDOVER_UNUSABLE", f"the training in {run.name} goes on; end its leg first")
     config = read_config(run / "train.yaml")
-    fill(network, trained.tensors)
+    tensors = trained.tensors if finish is None else finish.tensors
+    fill(network, tensors)
     course = _course(run, config)
     cohort = VirtualCohort(TRAINED_ON, SETS[TRAINED_ON].seeds, SETS[TRAINED_ON].variety, TRAINING_GRID)
     said = Description(
@@ -110,12 +125,12 @@ def export_network(
     )
     figures = tuple(
         MetricEstimate(name, value, None, None, JUDGED_ON)
-        for name, value in course.metrics.items()
+        for name, value in (course.metrics if finish is None else finish.metrics).items()
         if math.isfinite(value)
     )
     evidence = Evidence("E0", JUDGED_ON, words.judged, None, trained=True, metrics=figures)
-    tensors = {words.system: distinct(network, trained.tensors)}
-    return export_bundle(folder, said, tensors, config, statistics, evidence, survival=Survival(further=words.further))
+    networks = {words.system: distinct(network, tensors)}
+    return export_bundle(folder, said, networks, config, statistics, evidence, survival=Survival(further=words.further))
 
 
 def distinct(network: torch.nn.Module, tensors: Tensors) -> dict[str, torch.Tensor]:
