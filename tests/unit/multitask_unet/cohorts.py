@@ -1,4 +1,4 @@
-"""Patients with a made-up PET: a bright cube of disease, the brighter and larger the sooner the event."""
+"""Patients with a made-up PET: the larger and hotter a cube of disease, and the body with it, the sooner the event."""
 
 from __future__ import annotations
 
@@ -30,8 +30,10 @@ TINY = MultitaskConfig(
 
 
 def arrays_of(rng: np.random.Generator, burden: float) -> Arrays:
-    """Warm noise, and a cube whose edge and uptake grow with the burden, 0 to 1."""
-    pet = rng.uniform(0.3, 1.5, SIZE)
+    """Warm noise, and a cube whose edge and uptake grow with the burden, 0 to 1; so that a few updates can tell, the
+    noise does too."""
+    pet = rng.uniform(0.3, 1.5, SIZE) * (1 + 4 * burden)
+    pet[:, : int(rng.integers(1, 4))] = 0.0  # air before the body
     edge = 4 + round(6 * burden)
     k, j, i = (int(rng.integers(0, n - edge + 1)) for n in SIZE)
     cube = (slice(k, k + edge), slice(j, j + edge), slice(i, i + edge))

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from lymphoma.errors import ConfigInvalid, NotComputable
+from lymphoma.multitask_unet import fit as fit_module
 from lymphoma.multitask_unet.export import export_multitask_unet
 from lymphoma.multitask_unet.fit import MultitaskFit, fit_disjoint, fit_multitask_unet
-from lymphoma.multitask_unet.learning import known_events, train_network
+from lymphoma.multitask_unet.learning import known_events, log_odds_of, train_network
 from lymphoma.multitask_unet.scoring import scores_of
 from lymphoma.multitask_unet.system import CHANCE_NAME, SCORE_NAME, SYSTEM
 from lymphoma.prognosis.measures import Prospect
@@ -33,7 +34,7 @@ def test_folds_judge_each_patient_once_and_order_them(fitted: MultitaskFit) -> N
     assert np.isfinite(fitted.log_odds).all()
     assert fitted.trained
     assert fitted.events.nll < fitted.events.null_nll
-    assert fitted.events.auc > 0.7
+    assert fitted.events.auc > 0.6  # of chances by two networks of 30 updates each
     for one in fitted.endpoints:
         assert one.survival.concordance.lower > 0.5
         assert [group.name for group in one.survival.model.groups] == ["low", "high"]
@@ -50,8 +51,8 @@ def test_bundle_gives_the_scores_of_its_networks(fitted: MultitaskFit, tmp_path:
     some = patients.take(np.arange(20))
     scores = scores_of(bundle, some)
     assert scores[CHANCE_NAME] == pytest.approx(1 / (1 + np.exp(-scores[SCORE_NAME])))
-    # the mean of both networks, one of which is the out-of-fold one; float16 weights
-    assert np.corrcoef(scores[SCORE_NAME], fitted.log_odds[:20])[0, 1] > 0.8
+    own = [log_odds_of(one, some, np.arange(20)) for one in fitted.networks]
+    assert scores[SCORE_NAME] == pytest.approx(np.mean(own, axis=0), abs=0.05)  # float16 weights
     model = bundle.survival("pfs")
     assert model is not None
     word = model.predict(Prospect(some.patients.clinical[0], scores={SCORE_NAME: float(scores[SCORE_NAME][0])}))
@@ -74,17 +75,14 @@ def test_excluded_patients_are_counted_and_still_judged(fitted: MultitaskFit, tm
     assert fitted.endpoints[0].survival.model.cox.n == 100
 
 
-def test_a_fit_goes_on_with_the_networks_it_has(tmp_path: Path) -> None:
-    patients = cohort(tmp_path / "inputs", 60)
-    short = replace(TINY, samples=16)
-    told: list[int] = []
-    first = fit_multitask_unet(patients, short, folder=tmp_path / "runs", progress=lambda done, of: told.append(done))
-    assert told == [1, 2]
-    before = {file: file.stat().st_mtime_ns for file in (tmp_path / "runs").rglob("kept.safetensors")}
-    second = fit_multitask_unet(patients, short, folder=tmp_path / "runs")
-    assert {file: file.stat().st_mtime_ns for file in before} == before
-    assert len(before) == 2
-    assert np.array_equal(first.log_odds, second.log_odds)
+def test_a_run_goes_on_from_its_folder(tmp_path: Path) -> None:
+    patients, short = cohort(tmp_path / "inputs", 40), replace(TINY, samples=16)
+    first = train_network(patients, np.arange(40), short, "one", folder=tmp_path / "run")
+    before = (tmp_path / "run" / "kept.safetensors").stat().st_mtime_ns
+    second = train_network(patients, np.arange(40), short, "one", folder=tmp_path / "run")
+    assert (tmp_path / "run" / "kept.safetensors").stat().st_mtime_ns == before
+    at = np.arange(5)
+    assert np.array_equal(log_odds_of(first, patients, at), log_odds_of(second, patients, at))
 
 
 def test_one_network_learns_on_others(tmp_path: Path) -> None:
@@ -105,10 +103,18 @@ def test_one_network_learns_on_others(tmp_path: Path) -> None:
     assert caught.value.code == "FOLDS_IMPOSSIBLE"
 
 
-def test_where_there_is_nothing_to_learn_it_may_not_speak(tmp_path: Path) -> None:
-    fit = fit_multitask_unet(cohort(tmp_path / "inputs", 80, seed=5000, effect=0.0), replace(TINY, samples=80))
+def test_where_it_tells_nothing_it_may_not_speak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    monkeypatch.setattr(fit_module, "log_odds_of", lambda network, patients, at: rng.normal(size=len(at)))
+    patients = cohort(tmp_path / "inputs", 80)
+    fit = fit_multitask_unet(patients, replace(TINY, samples=8))
     assert not fit.trained
-    assert len(fit.endpoints) == 2
+    assert fit.events.nll > fit.events.null_nll
+    assert len(fit.endpoints) == 2  # kept all the same, for whoever wants to look
+    monkeypatch.setattr(fit_module, "log_odds_of", lambda network, patients, at: np.zeros(len(at)))
+    with pytest.raises(NotComputable) as caught:
+        fit_multitask_unet(patients, replace(TINY, samples=8))
+    assert caught.value.code == "NO_EFFECT"
 
 
 @pytest.mark.paper("liu-eq3")
