@@ -107,7 +107,7 @@ def _every(count: int, event: str) -> Callable[[int, int], None]:
 
 def _told(done: UpdateDone) -> None:
     if done.step % 20 == 0 or done.step <= 3:
-        values = {name: round(value, 4) for name, value in {**done.values, **done.best_metrics}.items()}
+        values = {name: round(value, 4) for name, value in {**done.values, **done.best}.items()}
         log.info("step", step=done.step, of=done.steps, **values)
 
 
