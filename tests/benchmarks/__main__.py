@@ -1,13 +1,13 @@
 """``make bench``: every benchmark, one after the other. None of them is a test: they print what they measured.
 
-python -m tests.benchmarks [receive] [pipeline] [encode] [simulate] [evaluate] [networks]
+python -m tests.benchmarks [receive] [pipeline] [encode] [simulate] [evaluate] [networks] [radiomics]
 """
 
 from __future__ import annotations
 
 import sys
 
-from tests.benchmarks import encode, evaluate, networks, pipeline, receive, simulate
+from tests.benchmarks import encode, evaluate, networks, pipeline, radiomics, receive, simulate
 
 BENCHMARKS = {
     "receive": receive.main,
@@ -16,6 +16,7 @@ BENCHMARKS = {
     "simulate": simulate.main,
     "evaluate": evaluate.main,
     "networks": networks.main,
+    "radiomics": radiomics.main,
 }
 
 if __name__ == "__main__":

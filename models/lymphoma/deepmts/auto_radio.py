@@ -298,7 +298,7 @@ def cross_fit_radio(
 
 def _usable(features: Floats) -> Ints:
     """Columns for the Lasso, in ascending order."""
-    finite = np.flatnonzero(np.isfinite(features).all(axis=0))
+    finite: Ints = np.flatnonzero(np.isfinite(features).all(axis=0))
     x = features[:, finite]
     spread = x.std(axis=0)
     varies = spread > LEAST_SPREAD * np.maximum(np.abs(x).max(axis=0, initial=0.0), np.finfo(float).tiny)

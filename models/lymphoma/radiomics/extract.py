@@ -5,13 +5,12 @@ The images are transformed once for all regions; images and regions are then wor
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import numpy.typing as npt
-from joblib import Parallel, cpu_count, delayed
 from scipy import ndimage
 
 from lymphoma.errors import NotComputable
@@ -19,6 +18,7 @@ from lymphoma.imaging.volume import Volume
 from lymphoma.radiomics.families import TOO_SMALL, image_features, shape_features
 from lymphoma.radiomics.layout import Layout, lay_out
 from lymphoma.radiomics.names import IMAGES, MODALITIES, NAMES
+from lymphoma.radiomics.processes import cores, run_all
 from lymphoma.radiomics.settings import RadiomicsSettings
 from lymphoma.radiomics.wavelets import region_values
 
@@ -28,6 +28,8 @@ Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 DEFAULTS = RadiomicsSettings()
+VOXELS_WORTH_IT, LESIONS_WORTH_IT = 50_000, 25
+"""From here on it takes longer to work through a study (5 s) than to start processes for it (2 to 4 s)."""
 LEAST_AXES = 2
 """A region must be wider than one voxel along at least two axes, as the library asks: a line has no texture in 3D."""
 
@@ -87,7 +89,7 @@ def extract(
 
     Args:
         suv: SUV in g/mL. ct_hu: HU. region: above 0 in the region; all three on the PET grid, (slices, rows, columns).
-        workers: processes; None takes as many as there are cores, 1 stays in this process.
+        workers: processes; 1 stays in this one, None does so for a small region and else takes all cores.
 
     Raises:
         NotComputable: ``REGION_TOO_SMALL``, also for an empty one; ``VALUES_NOT_FINITE``.
@@ -97,7 +99,8 @@ def extract(
     voxels = _voxels(suv, ct_hu, region, labels, settings)
     inside, layout = _checked(voxels, 1)
     jobs = [
-        delayed(image_features)(
+        partial(
+            image_features,
             layout,
             voxels.values[modality][image],
             voxels.spacing_mm,
@@ -108,7 +111,8 @@ def extract(
         for image in range(len(IMAGES))
     ]
     # The meshes of a large region take longest: they begin first.
-    parts = _run([delayed(shape_features)(inside, voxels.spacing_mm), *jobs], workers)
+    all_jobs = [partial(shape_features, inside, voxels.spacing_mm), *jobs]
+    parts = run_all(all_jobs, workers or (cores() if voxels.number.size >= VOXELS_WORTH_IT else 1))
     return Radiomics(NAMES, np.concatenate([*parts[1:], parts[0]]))
 
 
@@ -124,7 +128,7 @@ def extract_lesions(
     """All features of each lesion.
 
     Args:
-        lesion_map: 0 background, 1..n lesions. numbers: those that are asked for; None: all.
+        lesion_map: 0 background, 1..n lesions. numbers: those that are asked for; None: all. workers: as above.
 
     Raises:
         NotComputable: ``VALUES_NOT_FINITE``. A lesion that is too small is left out and said.
@@ -139,7 +143,7 @@ def extract_lesions(
     labels = np.where(np.isin(lesion_map.array, wanted), lesion_map.array, 0).astype(np.int32)
     voxels = _voxels(suv, ct_hu, lesion_map, labels, settings)
     left_out: dict[int, str] = {}
-    jobs: dict[int, object] = {}
+    jobs: dict[int, Callable[[], Floats | str]] = {}
     for number in wanted:
         try:
             inside, layout = _checked(voxels, number)
@@ -148,9 +152,10 @@ def extract_lesions(
             continue
         own = voxels.number == number
         values = {modality: voxels.values[modality][:, own] for modality in MODALITIES}
-        jobs[number] = delayed(_all_features)(inside, layout, values, voxels.spacing_mm, settings)
+        jobs[number] = partial(_all_features, inside, layout, values, voxels.spacing_mm, settings)
+    many = voxels.number.size >= VOXELS_WORTH_IT or len(jobs) >= LESIONS_WORTH_IT
     found: dict[int, Radiomics] = {}
-    for number, outcome in zip(jobs, _run(list(jobs.values()), workers), strict=True):
+    for number, outcome in zip(jobs, run_all(list(jobs.values()), workers or (cores() if many else 1)), strict=True):
         if isinstance(outcome, str):
             left_out[number] = outcome
         else:
@@ -201,12 +206,3 @@ def _all_features(
         return np.concatenate([*parts, shape_features(inside, spacing_mm)])
     except NotComputable as fault:
         return fault.reason
-
-
-def _run(jobs: Sequence[object], workers: int | None) -> list[Floats]:
-    """The outcomes, in order; the processes stay for the next study and end when they are not used."""
-    count = min(workers or cpu_count(), max(len(jobs), 1))
-    # Arrays travel by pipe: files in shared memory would be left behind by a process that is killed.
-    run = Parallel(n_jobs=count, backend="loky", batch_size=1, pre_dispatch="all", max_nbytes=None)
-    found: list[Floats] = run(jobs)
-    return found

@@ -126,7 +126,7 @@ def _by_index(p: Floats, index: npt.NDArray[np.int64], size: int) -> Floats:
     """Sums of p (1, Ng, Ng, angles) over equal indices (Ng, Ng); shape (1, size, angles)."""
     flat = index.ravel()
     sums = [np.bincount(flat, weights=p[0, :, :, angle].ravel(), minlength=size) for angle in range(p.shape[3])]
-    return np.stack(sums, axis=-1)[None]
+    return np.stack(sums, axis=-1)[None].astype(np.float64)
 
 
 def _number(calculator: Any, name: str) -> float:
