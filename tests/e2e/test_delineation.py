@@ -118,6 +118,7 @@ def test_candidates_are_judged_and_totals_are_of_accepted_lesions(first: Workspa
     assert found.totals.tmtv_ml == pytest.approx(sum(one.volume_ml for one in counted))
     assert found.totals.tmtv_range_ml == pytest.approx((found.totals.tmtv_ml, found.totals.tmtv_ml + open_ml))
     assert "lesion network" in [one.name for one in found.provenance.bundles]
+    assert "stage" in [one.field for one in found.suggestions]
 
 
 def test_features_and_crop_are_kept_for_later(first: Workspace) -> None:
@@ -194,6 +195,7 @@ def test_a_strange_scan_is_drawn_by_threshold_and_not_judged(node: Node, first: 
     assert "liver_suv_log" in found.segmentation.in_range_features
     assert found.segmentation.method == "suv4"
     assert found.rejected_candidates == ()
+    assert found.suggestions == ()
     assert {one.item: one.code for one in found.not_computed}["systems.site"] == "OUT_OF_DISTRIBUTION"
     assert any("physiological uptake not removed" in flag.message for flag in found.quality.flags)
 

@@ -55,6 +55,7 @@ def measure(
     lesion_map_sha256: str,
     judged: Sequence[JudgedCandidate] = (),
     allow_partial: bool,
+    without_physiological: bool,
 ) -> Measured:
     """Lesions measured and placed, coverage graded, quality judged; the totals are of accepted lesions.
 
@@ -62,6 +63,8 @@ def measure(
         suv, ct_hu, lesion_map: on the PET grid; SUV in g/mL, HU, and labels 1..n.
         header: a PET instance, for the patient's weight and height.
         digest: of the study, part of every Tracking UID. judged: candidates, where the segmenter judges them.
+        without_physiological: physiological uptake was told from lesions; where it was not, a brain among the lesions
+            would suggest a stage.
     """
     seen = coverage(suv, ct_hu, anatomy)
     measures = measure_lesions(suv, lesion_map)
@@ -81,7 +84,7 @@ def measure(
     quality = _quality(suv, ct_hu, anatomy, seen, loaded, liver)
     missing = (*_fov_missing(partial), *without_liver)
     placed = [site for site, lesion in zip(sites, lesions, strict=True) if lesion.status == "accepted"]
-    suggested = () if partial else _suggestions(placed)
+    suggested = _suggestions(placed) if without_physiological and not partial else ()
     return Measured(lesions, _rejected(judged), _totals(totals, most_ml, seen, partial), quality, missing, suggested)
 
 

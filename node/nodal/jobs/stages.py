@@ -222,8 +222,13 @@ def _anatomy(workspace: Workspace, context: StageContext) -> None:
         lesion_map_sha256=lesion_map_sha256(lesion_map),
         judged=JudgedCandidate.read(workspace),
         allow_partial=workspace.request().allow_partial,
+        without_physiological=_made(workspace).without_physiological,
     )
     workspace.write_json("measured.json", asdict(measured))
+
+
+def _made(workspace: Workspace) -> Segmentation:
+    return TypeAdapter(Segmentation).validate_python(workspace.read_json("segmentation.json"))
 
 
 def settings_digest(workspace: Workspace, settings: Settings, tools: NodeTools) -> str:
@@ -244,7 +249,7 @@ def settings_digest(workspace: Workspace, settings: Settings, tools: NodeTools) 
 def _prognosis(workspace: Workspace, context: StageContext) -> None:
     suv = Volume.load(workspace.path("pet_suv.nrrd"))
     loaded = Loaded.read(workspace)
-    made = TypeAdapter(Segmentation).validate_python(workspace.read_json("segmentation.json"))
+    made = _made(workspace)
     selection, measured = SelectionRecord.read(workspace), Measured.read(workspace)
     header = header_of(workspace.source / loaded.pet_files[0])
     record = record_of_study(frozen(workspace) or PatientStatements(""), header)
