@@ -14,6 +14,7 @@ from lymphoma.evaluation.input_cohort import InputCohort, input_cohort, truth_of
 from lymphoma.multitask_unet.inputs import WAY, inputs_of_case
 from lymphoma.multitask_unet.shape import Size
 from lymphoma.prognosis.input_folder import InputFolder, InputSource
+from lymphoma.prognosis.model import Endpoint
 from lymphoma.prognosis.patient_folder import KnownPatient
 from lymphoma.simulation.cohort import case_of, features_of, subject_of
 from lymphoma.simulation.feature_table import stack_features
@@ -24,6 +25,7 @@ from lymphoma.simulation.plan import draw_patient
 from lymphoma.simulation.protocol import training_grid
 from lymphoma.simulation.risk import true_eta
 from lymphoma.simulation.scan import HOSPITAL, Variety
+from lymphoma.training.case import Outcome
 
 __all__ = ["EDGE_MM", "SIGMA", "in_order", "make_inputs", "with_outcomes"]
 
@@ -97,7 +99,10 @@ def with_outcomes(folder: InputFolder, mode: str, *, sigma: float = SIGMA, draw:
     model = outcome_model(0.0 if mode == "null" else sigma)
     drawn = draw_outcomes(model, eta, _seeds(table.patient_ids), draw=draw)
     both = [drawn.patient(at) for at in range(len(cohort))]
-    outcomes = {"pfs": tuple(one for one, _ in both), "os": tuple(one for _, one in both)}
+    outcomes: dict[Endpoint, tuple[Outcome | None, ...]] = {
+        "pfs": tuple(one for one, _ in both),
+        "os": tuple(one for _, one in both),
+    }
     patients = dataclasses.replace(cohort.patients, outcomes=outcomes)
     return dataclasses.replace(cohort, patients=patients)
 
