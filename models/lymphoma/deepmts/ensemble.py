@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from lymphoma.deepmts.config import Arm, network_of
 from lymphoma.deepmts.field import BodyField
-from lymphoma.deepmts.judging import Arrays, Network, images_of, judge
+from lymphoma.deepmts.judging import Arrays, Network, Scale, images_of, judge
 from lymphoma.deepmts.network import DeepMts, Predicted, Shape
 from lymphoma.errors import BundleRefused, NotComputable
 from lymphoma.prognosis.model import Endpoint
@@ -40,13 +40,13 @@ class Setup:
     """All of the networks of a bundle but their weights.
 
     Attributes:
-        networks: endpoint -> names of its networks in the bundle.
+        networks: endpoint -> its networks by their names in the bundle, each with the scale of its risk.
     """
 
     arm: Arm
     shape: Shape
     field: BodyField
-    networks: Mapping[Endpoint, tuple[str, ...]]
+    networks: Mapping[Endpoint, Mapping[str, Scale]]
     layout: int = LAYOUT
 
     def to_json(self) -> str:
@@ -76,9 +76,10 @@ def setup_of(bundle: Bundle) -> Setup:
 
 @dataclass(frozen=True, eq=False)
 class Ensemble:
-    """Networks of one endpoint; a patient's risk is the mean of theirs."""
+    """Networks of one endpoint with the scale of each one's risk; a patient's risk is the mean of the standard ones."""
 
     networks: tuple[Network, ...]
+    scales: tuple[Scale, ...]
     field: BodyField
 
     def risk(self, arrays: Arrays) -> float:
@@ -88,8 +89,8 @@ class Ensemble:
             NotComputable: ``BUNDLE_MISMATCH``: the arrays are of another field; ``NO_CLINICAL_RECORD``.
         """
         self._check(arrays)
-        risks = [judge(network, lambda at: arrays, (0,)).risk[0] for network in self.networks]
-        return float(np.mean(risks))
+        each = zip(self.networks, self.scales, strict=True)
+        return float(np.mean([scale.apply(judge(network, lambda at: arrays, (0,)).risk)[0] for network, scale in each]))
 
     @torch.no_grad()
     def lesion(self, arrays: Arrays) -> npt.NDArray[np.float32]:
@@ -119,10 +120,11 @@ def ensemble_of(bundle: Bundle, setup: Setup, endpoint: Endpoint) -> Ensemble:
     Raises:
         BundleRefused: as :meth:`Bundle.weights`; ``BUNDLE_UNREADABLE``: none, or weights that do not fit.
     """
-    networks = tuple(_network(bundle, setup, name) for name in setup.networks.get(endpoint, ()))
-    if not networks:
+    listed = setup.networks.get(endpoint, {})
+    if not listed:
         raise BundleRefused("BUNDLE_UNREADABLE", "an endpoint has no networks")
-    return Ensemble(networks, setup.field)
+    networks = tuple(_network(bundle, setup, name) for name in listed)
+    return Ensemble(networks, tuple(listed.values()), setup.field)
 
 
 def _network(bundle: Bundle, setup: Setup, name: str) -> Network:

@@ -61,8 +61,8 @@ def export_deepmts(
     networks: dict[str, Tensors] = {
         one.name: one.network.state_dict() for part in fit.endpoints for one in part.networks.networks
     }
-    names = {one.networks.endpoint: tuple(each.name for each in one.networks.networks) for one in fit.endpoints}
-    setup = Setup(config.arm, config.shape, config.field, names)
+    listed = {one.networks.endpoint: {each.name: each.scale for each in one.networks.networks} for one in fit.endpoints}
+    setup = Setup(config.arm, config.shape, config.field, listed)
     figures = [figure for one in fit.endpoints for figure in _figures(one, patients.cohort)]
     holds = Survival(
         tuple(one.model for one, _ in held.values()),
@@ -146,6 +146,8 @@ def _limits(fit: DeepMtsFit) -> list[str]:
     ]
     if config.arm == "multi_task":
         said.append("A voxel counts as lesion from a fifth on: its own mask is wider than the lesions it was taught.")
+    if config.arm == "multi_task" and config.losses.segment_first:
+        said.append(f"Learned to segment alone for {config.losses.segment_first} updates, then both tasks together.")
     if fit.disjoint:
         said.append("One network an endpoint, trained on other patients than the cohort named here, to whom it is new.")
     else:

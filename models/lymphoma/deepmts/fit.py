@@ -14,7 +14,6 @@ from lymphoma.deepmts.ensemble import score_name
 from lymphoma.deepmts.loss import cox_loss
 from lymphoma.deepmts.networks import EndpointNetworks, disjoint_network, fold_networks
 from lymphoma.deepmts.range import RANGE_NAMES, range_features
-from lymphoma.errors import NotComputable
 from lymphoma.evaluation.input_cohort import InputCohort
 from lymphoma.prognosis.covariates import SCORE, covariate
 from lymphoma.prognosis.cross_fit import CrossFit, Progress, cross_fit, fit_each
@@ -141,8 +140,6 @@ def _survival(networks: EndpointNetworks, config: DeepMtsConfig) -> CrossFit:
     Raises:
         NotComputable: ``COX_NOT_FITTED``, ``NO_EFFECT``, ``TOO_FEW_EVENTS``.
     """
-    if float(np.ptp(networks.risk)) == 0.0:
-        raise NotComputable("NO_EFFECT", "the networks give every patient the same risk")
     return cross_fit(
         networks.endpoint,
         [covariate(f"{SCORE}{score_name(networks.endpoint)}").term],

@@ -16,7 +16,7 @@ from lymphoma.deepmts.network import DeepMts, Images, Predicted
 from lymphoma.deepmts.single_task import SingleTask
 from lymphoma.errors import NotComputable
 
-__all__ = ["CUT", "Arrays", "Network", "Read", "Word", "dice", "images_of", "judge", "lesion_mask"]
+__all__ = ["CUT", "Arrays", "Network", "Read", "Scale", "Word", "dice", "images_of", "judge", "lesion_mask"]
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 Read = Callable[[int], Arrays]
@@ -41,6 +41,33 @@ class Word:
     logits: torch.Tensor
     risk: Floats
     dice: Floats
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Mean and spread of a network's risk among the patients who taught it.
+
+    A log hazard ratio has no origin, and the penalty on the head shrinks its spread by what it likes.
+    """
+
+    centre: float
+    spread: float
+
+    @classmethod
+    def of(cls, risk: Floats) -> Scale:
+        """From risks (n,).
+
+        Raises:
+            NotComputable: ``NO_EFFECT``: all are the same.
+        """
+        spread = float(risk.std())
+        if not spread > 0.0:
+            raise NotComputable("NO_EFFECT", "a network gives every patient the same risk")
+        return cls(float(risk.mean()), spread)
+
+    def apply(self, risk: Floats) -> Floats:
+        """Standard risks, of the same shape."""
+        return (risk - self.centre) / self.spread
 
 
 def lesion_mask(arrays: Arrays) -> npt.NDArray[np.bool_]:
@@ -93,7 +120,8 @@ def dice(found: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_]) -> Floats:
     axes = (1, 2, 3)
     both = found.sum(axis=axes) + truth.sum(axis=axes)
     shared = 2.0 * (found & truth).sum(axis=axes)
-    return np.divide(shared, both, out=np.full(len(found), np.nan), where=both > 0)
+    scores: Floats = np.divide(shared, both, out=np.full(len(found), np.nan), where=both > 0)
+    return scores
 
 
 def _parts(places: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from lymphoma.deepmts.config import DeepMtsConfig, network_of
-from lymphoma.deepmts.judging import Network, judge
+from lymphoma.deepmts.judging import Network, Scale, judge
 from lymphoma.deepmts.task import DeepMtsTask, LearningSet
 from lymphoma.errors import NotComputable, TrainingFailed
 from lymphoma.evaluation.input_cohort import InputCohort
@@ -36,6 +36,9 @@ __all__ = [
 
 Progress = Callable[[int, int], None]
 
+SCALED_ON = 200
+"""Training patients that tell the scale of a risk; a standard deviation is then known to 5 %."""
+
 
 @dataclass(frozen=True, eq=False)
 class FittedNetwork:
@@ -43,13 +46,16 @@ class FittedNetwork:
 
     Attributes:
         name: in the bundle, ``pfs_1``. kept_step: updates done when its weights were kept.
-        nll, null_nll: of those patients, and of a network that tells them nothing apart. risk: (m,), of them.
+        scale: of its risk among the patients who taught it.
+        nll, null_nll: of those it never saw, and of a network that tells them nothing apart. risk: (m,), of them, on
+            ``scale``, so that networks of different folds can be put side by side.
         dice: mean of its mask with the known one; NaN where it does not segment.
     """
 
     name: str
     network: Network
     kept_step: int
+    scale: Scale
     nll: float
     null_nll: float
     risk: Floats
@@ -178,10 +184,20 @@ def _filled(network: Network, tensors: Tensors) -> Network:
 def _judged(name: str, trained: tuple[Network, int], outside: DeepMtsTask) -> FittedNetwork:
     """A network on the patients that validate ``outside``."""
     network, step = trained
+    taught = judge(network, outside.training.read, range(min(len(outside.training), SCALED_ON)))
+    scale = Scale.of(taught.risk)
     word = judge(network, outside.validation.read, range(len(outside.validation)))
     seen = word.dice[np.isfinite(word.dice)]
-    mean = float(seen.mean()) if seen.size else float("nan")
-    return FittedNetwork(name, network, step, outside.nll(word.logits), outside.null_loss.value, word.risk, mean)
+    return FittedNetwork(
+        name,
+        network,
+        step,
+        scale,
+        outside.nll(word.logits),
+        outside.null_loss.value,
+        scale.apply(word.risk),
+        float(seen.mean()) if seen.size else float("nan"),
+    )
 
 
 def _together(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 import numpy as np
@@ -51,16 +51,23 @@ def _through(read: Read, places: tuple[int, ...], at: int) -> Arrays:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """n patients. months: float64, (n,). event: bool, (n,). bins: int64, (n,), 0 for a Cox head."""
+    """n patients.
+
+    Attributes:
+        months: float64, (n,). event: bool, (n,). bins: int64, (n,), 0 for a Cox head.
+        segments_alone: the update comes before the survival term does.
+    """
 
     images: Images
     months: torch.Tensor
     event: torch.Tensor
     bins: torch.Tensor
+    segments_alone: bool = False
 
     def to(self, device: torch.device) -> Batch:
         """The same on another device."""
-        return Batch(self.images.to(device), self.months.to(device), self.event.to(device), self.bins.to(device))
+        months, event, bins = self.months.to(device), self.event.to(device), self.bins.to(device)
+        return Batch(self.images.to(device), months, event, bins, self.segments_alone)
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,14 +113,16 @@ class DeepMtsTask:
         chosen = balanced_batch(draw, patients.follow_up.event, size)
         images = images_of([patients.read(int(at)) for at in chosen], self.config.shape.clinic)
         seeds = draw.rng(stream=_AUGMENT_STREAM).integers(2**31, size=size).tolist()
-        return self._batch(augmented(images, self.config.augment, seeds), patients.follow_up.take(chosen))
+        made = self._batch(augmented(images, self.config.augment, seeds), patients.follow_up.take(chosen))
+        return replace(made, segments_alone=draw.step < self.config.losses.segment_first)
 
     def loss(self, network: torch.nn.Module, batch: Batch) -> Loss:
         """Survival, Dice where the network segments, and the penalty on the head's weights."""
         assert isinstance(network, Network)
         predicted: Predicted = network(batch.images)
         weights = self.config.losses
-        terms = {"survival": weights.survival * self._survival(predicted.logits, batch)}
+        alone = batch.segments_alone and predicted.lesion is not None
+        terms = {"survival": (0.0 if alone else weights.survival) * self._survival(predicted.logits, batch)}
         if predicted.lesion is not None:
             terms["dice"] = weights.dice * dice_loss(predicted.lesion, batch.images.mask[:, 0])
         terms["l2"] = weights.l2 * l2(network.head.kernels)

@@ -13,6 +13,7 @@ from lymphoma.deepmts.learner import way_of
 from lymphoma.errors import NotComputable
 from lymphoma.evaluation.input_cohort import InputCohort, input_cohort, truth_of
 from lymphoma.prognosis.input_folder import InputFolder, InputSource
+from lymphoma.prognosis.model import Endpoint
 from lymphoma.prognosis.patient_folder import KnownPatient
 from lymphoma.prognosis.system import StudyArrays
 from lymphoma.simulation.cohort import case_of, features_of, subject_of
@@ -24,6 +25,7 @@ from lymphoma.simulation.plan import draw_patient
 from lymphoma.simulation.protocol import TRAINING_GRID
 from lymphoma.simulation.risk import true_eta
 from lymphoma.simulation.scan import HOSPITAL, Variety
+from lymphoma.training.case import Outcome
 
 __all__ = ["SIGMA", "VirtualInputs", "with_outcomes"]
 
@@ -74,8 +76,8 @@ class VirtualInputs:
         except NotComputable as fault:
             folder.pass_over(subject.content, fault.code)
             return
-        unknown = {"pfs": None, "os": None}
-        known = KnownPatient(subject.content, "virtual", subject.clinical, pet, unknown, arrays, truth.getvalue())  # type: ignore[arg-type]
+        unknown: dict[Endpoint, Outcome | None] = {"pfs": None, "os": None}
+        known = KnownPatient(subject.content, "virtual", subject.clinical, pet, unknown, arrays, truth.getvalue())
         folder.keep(known)
 
 
@@ -93,5 +95,8 @@ def with_outcomes(cohort: InputCohort, mode: str, *, sigma: float = SIGMA, draw:
     seeds = [int(one.rpartition("-")[2]) for one in table.patient_ids]
     drawn = draw_outcomes(model, true_eta(table, mode, sigma), seeds, draw=draw)
     pairs = [drawn.patient(at) for at in range(len(cohort))]
-    outcomes = {"pfs": tuple(pfs for pfs, _ in pairs), "os": tuple(os for _, os in pairs)}
+    outcomes: dict[Endpoint, tuple[Outcome | None, ...]] = {
+        "pfs": tuple(pfs for pfs, _ in pairs),
+        "os": tuple(os for _, os in pairs),
+    }
     return replace(cohort, patients=replace(cohort.patients, outcomes=outcomes))

@@ -30,10 +30,10 @@ def config(steps: int = 4, **changes: Any) -> DeepMtsConfig:
         batch_size=4,
         precision="float32",
         optimiser=OptimiserConfig(learning_rate=1e-3),
-        validation=ValidationConfig(every_steps=2, metric="harrell", direction="max"),
+        validation=ValidationConfig(metric="harrell", direction="max"),
     )
     values: dict[str, Any] = {"field": SMALL, "folds": 2, "stop_folds": 3, "resamples": 50, "endpoints": ("pfs",)}
-    return DeepMtsConfig(training=training, **(values | changes))
+    return DeepMtsConfig(**({"training": training} | values | changes))
 
 
 def arrays(seed: int) -> tuple[dict[str, npt.NDArray[Any]], float]:
@@ -45,6 +45,7 @@ def arrays(seed: int) -> tuple[dict[str, npt.NDArray[Any]], float]:
     ball = np.linalg.norm(grid - centre, axis=-1) < radius
     pet = 0.3 + 0.05 * rng.normal(size=ball.shape) + 2.0 * ball
     ct = np.where(np.linalg.norm(grid - 15.5, axis=-1) < 15 + 0.3 * rng.normal(), 0.03, -1.0)
+    ct = ct + 0.01 * rng.normal(size=ct.shape) + 0.01 * rng.normal()
     ct[4:8, 10 : 10 + int(rng.integers(2, 9))] = -0.7  # a lung of sorts
     found = {
         "pet": pet.clip(0, 5).astype(np.float16),
