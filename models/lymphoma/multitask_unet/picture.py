@@ -61,7 +61,9 @@ def feature_picture(network: torch.nn.Module, inputs: Arrays, *, dots_per_inch: 
         _show(axes[-1], _projected(probability), "gray_r", 0.0, 1.0)
         _say(axes[-1], "lesions found\nby this network", "white 0, black 1")
     fused = float(event_probability(answers)[0])
-    figure.suptitle(f"Event within 24 months, as the network has it: {fused:.2f}", fontsize=9, color=FRONT, y=0.985)
+    figure.suptitle(
+        f"Event within 24 months: fused chance {fused:.2f} under the class weights", fontsize=9, color=FRONT, y=0.985
+    )
     canvas, stream = FigureCanvasAgg(figure), BytesIO()
     canvas.print_png(stream, metadata={"Software": None})
     return stream.getvalue()
