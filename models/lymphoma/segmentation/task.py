@@ -24,8 +24,12 @@ __all__ = ["LampTask", "LesionLoss", "judged_bodies", "lesion_probability"]
 AUGMENTATION = Augmentation(flip_axes=(2,), rotate_deg=10.0, scale=0.2, share=0.5)
 """Left and right may change places: a lesion is one on either side."""
 
-LESION_SHARE = 0.6
-"""Of patches whose centre lies in a lesion."""
+LESION_SHARE, HOT_SHARE = 0.35, 0.45
+"""Of patches whose centre lies in a lesion, and in physiological uptake as hot as a lesion. With 60 % about lesions and
+the rest about any background, the network of 2,000 steps missed 0.2 mL a patient and drew 237 mL too much: brain,
+heart, kidneys and bladder are a hundredth of a body, and were hardly seen without a lesion beside them [measured]."""
+HOT_SUV = 4.0
+"""From which on a candidate begins (:mod:`lymphoma.segmentation.candidates`)."""
 
 
 class LesionLoss(torch.nn.Module):
@@ -63,7 +67,15 @@ class LampTask:
 
     @cached_property
     def _patches(self) -> PatchMaker:
-        return PatchMaker(_image, _truth, self.shape.window, foreground_share=LESION_SHARE, augmentation=AUGMENTATION)
+        return PatchMaker(
+            _image,
+            _truth,
+            self.shape.window,
+            foreground_share=LESION_SHARE,
+            augmentation=AUGMENTATION,
+            hard=_hot,
+            hard_share=HOT_SHARE,
+        )
 
     @cached_property
     def _loss(self) -> LesionLoss:
@@ -156,3 +168,8 @@ def _truth(case: Case) -> npt.NDArray[Any]:
     if case.lesions is None:
         raise NotComputable("REFERENCE_MISSING", "a case without a lesion map cannot teach the lesion network")
     return (case.lesions.array > 0).astype(np.uint8)
+
+
+def _hot(case: Case) -> npt.NDArray[np.bool_]:
+    """As hot as a lesion; what is a lesion itself counts as one."""
+    return np.asarray(case.suv.array >= HOT_SUV)

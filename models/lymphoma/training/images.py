@@ -15,6 +15,7 @@ from monai.losses import DeepSupervisionLoss, DiceCELoss
 from monai.transforms import (
     Compose,
     RandAffined,
+    RandCropByLabelClassesd,
     RandCropByPosNegLabeld,
     RandFlipd,
     RandGaussianNoised,
@@ -30,7 +31,9 @@ from lymphoma.training.task import Draw
 
 __all__ = ["Augmentation", "PatchMaker", "Patches", "infer_whole", "segmentation_loss"]
 
-IMAGE, LABEL = "image", "label"
+IMAGE, LABEL, CENTRE = "image", "label", "centre"
+EASY, HARD, FOREGROUND = 0, 1, 2
+"""What a patch may be centred on."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +76,12 @@ class PatchMaker:
     """Cuts patches from cases: to a working spacing, around foreground or background, augmented.
 
     Attributes:
+        channels: from a case to its image, shape (channels, k, j, i), scaled as the network wants it. label: from a
+            case to a whole-number map on the same grid, 0 background.
         size: voxels (k, j, i). spacing_mm: (k, j, i); None keeps the case's own grid. foreground_share: of patches
-            whose centre lies in foreground. channels: from a case to its image, shape (channels, k, j, i), scaled as
-            the network wants it. label: from a case to a whole-number map on the same grid, 0 background.
+            whose centre lies in foreground.
+        hard: from a case to a mask of background that is easily taken for foreground. hard_share: of patches whose
+            centre lies there; without either, patches that are not about foreground lie about any background.
     """
 
     channels: Callable[[Case], np.ndarray[Any, Any]]
@@ -84,17 +90,27 @@ class PatchMaker:
     spacing_mm: tuple[float, float, float] | None = None
     foreground_share: float = 0.6
     augmentation: Augmentation = Augmentation()
+    hard: Callable[[Case], np.ndarray[Any, Any]] | None = None
+    hard_share: float = 0.0
 
     def __call__(self, cases: Sequence[Case], draw: Draw) -> Patches:
         """One patch of each case; the same draw gives the same patches."""
         made = []
         for case, seed in zip(cases, draw.rng(stream=2).integers(2**31, size=len(cases)), strict=True):
             self._chain.set_random_state(seed=int(seed))
-            made.append(_first(self._chain(_as_monai(case, self.channels(case), self.label(case)))))
+            made.append(_first(self._chain(self._maps(case))))
         return Patches(
             torch.stack([one[IMAGE].as_tensor().float() for one in made]),
             torch.stack([one[LABEL].as_tensor().long() for one in made]),
         )
+
+    def _maps(self, case: Case) -> dict[str, MetaTensor]:
+        label = self.label(case)
+        maps = _as_monai(case, self.channels(case), label)
+        if self.hard is not None:
+            centre = np.where(label > 0, FOREGROUND, np.where(self.hard(case), HARD, EASY))
+            maps[CENTRE] = _map(case, centre)
+        return maps
 
     @cached_property
     def _chain(self) -> Compose:
@@ -103,12 +119,15 @@ class PatchMaker:
         modes = ("bilinear", "nearest")
         turn, share = np.deg2rad(change.rotate_deg), self.foreground_share
         steps: list[Any] = []
+        given, ways = (both, modes) if self.hard is None else ((*both, CENTRE), (*modes, "nearest"))
         if self.spacing_mm is not None:
-            steps.append(Spacingd(both, pixdim=self.spacing_mm, mode=modes))
-        steps += [
-            SpatialPadd(both, spatial_size=self.size),
-            RandCropByPosNegLabeld(both, LABEL, spatial_size=self.size, pos=share, neg=1.0 - share),
-        ]
+            steps.append(Spacingd(given, pixdim=self.spacing_mm, mode=ways))
+        steps.append(SpatialPadd(given, spatial_size=self.size))
+        if self.hard is None:
+            steps.append(RandCropByPosNegLabeld(both, LABEL, spatial_size=self.size, pos=share, neg=1.0 - share))
+        else:
+            shares = (1.0 - share - self.hard_share, self.hard_share, share)
+            steps.append(RandCropByLabelClassesd(both, CENTRE, self.size, shares, num_classes=len(shares), warn=False))
         steps += [RandFlipd(both, prob=0.5, spatial_axis=axis) for axis in change.flip_axes]
         if change.rotate_deg or change.scale:
             steps.append(
@@ -189,10 +208,13 @@ class _Normalised(torch.nn.Module):
 
 def _as_monai(case: Case, image: np.ndarray[Any, Any], label: np.ndarray[Any, Any]) -> dict[str, MetaTensor]:
     affine = torch.from_numpy(_kji_affine(case.suv))
-    return {
-        IMAGE: MetaTensor(torch.from_numpy(np.ascontiguousarray(image, dtype=np.float32)), affine=affine),
-        LABEL: MetaTensor(torch.from_numpy(np.ascontiguousarray(label[None], dtype=np.float32)), affine=affine),
-    }
+    channels = MetaTensor(torch.from_numpy(np.ascontiguousarray(image, dtype=np.float32)), affine=affine)
+    return {IMAGE: channels, LABEL: _map(case, label)}
+
+
+def _map(case: Case, values: np.ndarray[Any, Any]) -> MetaTensor:
+    affine = torch.from_numpy(_kji_affine(case.suv))
+    return MetaTensor(torch.from_numpy(np.ascontiguousarray(values[None], dtype=np.float32)), affine=affine)
 
 
 def _kji_affine(volume: Volume) -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -231,11 +231,11 @@ def test_the_command_makes_the_shipped_network_and_hands_it_over(tmp_path: Path)
     config = read_config(tmp_path / "run" / "train.yaml")
     given = read_handover(tmp_path / "run" / "handover", config)
     LampNetwork(LampShape()).load_state_dict(given.network)
-    assert (given.state.step, config.steps) == (0, 4_000)
+    assert (given.state.step, config.steps) == (0, 2_800)
 
 
 @pytest.mark.paper("lamp-base")
 def test_the_shipped_configuration_is_that_of_the_budget() -> None:
     config = read_config(Path(network_module.__file__).with_name("train.yaml"))
-    assert (config.steps, config.batch_size, config.validation.metric) == (4_000, 1, "dice")
+    assert (config.steps, config.batch_size, config.validation.metric) == (2_800, 1, "dice")
     assert LampShape().widths == (16, 32, 64, 128)

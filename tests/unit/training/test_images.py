@@ -120,3 +120,33 @@ def test_windows_leave_no_seam(options: Mapping[str, float]) -> None:
     # sums of Gaussian weights in float32
     assert torch.allclose(given, torch.cat([image, 2 * image], dim=1), atol=1e-5)
     assert given.device.type == "cpu"
+
+
+def test_patches_about_what_is_easily_taken_for_foreground() -> None:
+    """Thirds of lesion, hot background and anything else, each told by the value at the patch's centre."""
+    values = np.zeros((24, 24, 24), dtype=np.float32)
+    found = np.zeros(values.shape, dtype=np.uint16)
+    found[4:7, 4:7, 4:7], values[16:19, 16:19, 16:19] = 1, 9.0
+    values[found > 0] = 20.0
+    case = as_case(subject(1), values, found)
+    plain = Augmentation(flip_axes=(), rotate_deg=0, scale=0, intensity_scale=0, intensity_shift=0, noise=0)
+    maker = patch_maker(
+        size=(9, 9, 9),
+        augmentation=plain,
+        foreground_share=1 / 3,
+        hard=lambda one: one.suv.array >= 4.0,
+        hard_share=1 / 3,
+    )
+    made = maker([case] * 300, Draw(5, 0, 0, 0))
+    suv = made.image[:, 0, 4, 4, 4] * 5.0
+    shares = [float(part.float().mean()) for part in (suv > 10, (suv > 4) & (suv < 10), suv == 0)]
+    # three binomial standard deviations of a third
+    assert shares == pytest.approx([1 / 3] * 3, abs=0.082)
+    assert torch.equal(made.label[:, 0, 4, 4, 4] > 0, suv > 10)
+
+
+def test_a_case_without_anything_hard_is_cut_all_the_same() -> None:
+    values = np.zeros((16, 16, 16), dtype=np.float32)
+    case = as_case(subject(1), values, np.zeros(values.shape, dtype=np.uint16))
+    maker = patch_maker(size=(8, 8, 8), foreground_share=0.3, hard=lambda one: one.suv.array >= 4.0, hard_share=0.5)
+    assert maker([case] * 4, Draw(5, 0, 0, 0)).image.shape == (4, 2, 8, 8, 8)
