@@ -1,7 +1,7 @@
 """Seconds for the 1456 features of a patient, beside plain serial PyRadiomics on the whole scan, in one run.
 
-Seconds of processor time in one thread, so that what else the machine does counts for little; what several processes
-save is told as the ratio of waiting times. Memory is the greatest of this process.
+Seconds of processor time in one thread, so that what else the machine does counts for little; what a caller
+waits for stands beside it. Memory is the greatest of this process.
 """
 
 from __future__ import annotations
@@ -44,15 +44,15 @@ def main() -> None:
         found["plain PyRadiomics"], plain = _timed(lambda: plain_features(suv, ct, lesions, SETTINGS))
     apart = max(abs(own[name] - plain[name]) / max(abs(plain[name]), 1e-6) for name in plain)
     begun = time.perf_counter()
-    extract(suv, ct, lesions, SETTINGS, workers=2)
-    together_s = time.perf_counter() - begun
+    extract(suv, ct, lesions, SETTINGS)
+    waited_s = time.perf_counter() - begun
     ratio = found["plain PyRadiomics"] / found["all lesions together"]
     table = Table(
         "features of", "processor s", title=f"Radiomics, {SHAPE} voxels, {inside} of them in {LESIONS} lesions"
     )
     for name, seconds in found.items():
         table.add_row(name, f"{seconds:.1f}")
-    table.add_row("two processes, waiting time, target 20", f"{together_s:.1f}")
+    table.add_row("waiting time as by default, target 20", f"{waited_s:.1f}")
     table.add_row("plain over ours", f"{ratio:.1f}")
     table.add_row("largest relative difference", f"{apart:.1e}")
     table.add_row("memory, GB", f"{memory_gb:.2f}")
@@ -61,11 +61,11 @@ def main() -> None:
         data={
             "radiomics": {
                 "processor_s": {name: round(seconds, 2) for name, seconds in found.items()},
-                "two_processes_s": round(together_s, 2),
+                "waiting_s": round(waited_s, 2),
                 "ratio": round(ratio, 2),
                 "apart": apart,
                 "memory_gb": round(memory_gb, 2),
-                "within_target": together_s <= TARGET_S,
+                "within_target": waited_s <= TARGET_S,
             }
         }
     )
