@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from monai.transforms import RandAffine
+from monai.utils import convert_to_tensor
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
@@ -52,7 +53,7 @@ def augmented(images: Images, augment: Augment, seeds: list[int]) -> Images:
         both = torch.cat((image, mask))
         if np.random.default_rng(seed).random() < augment.flip:
             both = both.flip(-1)
-        made = torch.as_tensor(change(both - lift)) + lift
+        made = convert_to_tensor(change(both - lift), track_meta=False) + lift
         moved.append(torch.cat((made[:2], (made[2:] >= LESION_SHARE).float())))
     every = torch.stack(moved)
     return Images(every[:, :2].contiguous(), every[:, 2:].contiguous(), images.clinic)

@@ -58,11 +58,12 @@ def test_a_batch_carries_the_outcomes_of_its_own_patients() -> None:
 def test_image_and_mask_move_together_and_air_comes_in_from_outside() -> None:
     given = images_of([arrays(at)[0] for at in range(6)], 0)
     moved = augmented(given, Augment(), list(range(6)))
+    assert type(moved.image) is torch.Tensor, "tensors with metadata would slow the network down"
     assert set(moved.mask.unique().tolist()) == {0.0, 1.0}
     for before, after, image, mask in zip(given.image, moved.image, moved.image, moved.mask, strict=True):
         assert not torch.equal(before, after)
         assert image[0][mask[0] > 0].mean() > 1.5, "the ball is bright, and the mask lies on it"
-        assert image[1].min() >= -1.001
+        assert image[1].min() >= before[1].min() - 1e-4, "air comes in, and nothing thinner"
     volume = moved.mask.sum(dim=(1, 2, 3, 4)) / given.mask.sum(dim=(1, 2, 3, 4))
     assert volume.min() > 0.9, "a threshold of .2 never makes a ball that stays in view smaller"
     tissue = Images(torch.full((1, 2, 32, 32, 32), 0.5), torch.zeros(1, 1, 32, 32, 32), given.clinic[:1])
