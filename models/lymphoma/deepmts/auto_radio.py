@@ -29,6 +29,7 @@ from lymphoma.training.bundle import Bundle
 
 __all__ = [
     "ARRAY",
+    "WORDS",
     "AutoRadio",
     "CrossRadio",
     "RadioConfig",

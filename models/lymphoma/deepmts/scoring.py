@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from lymphoma.deepmts.auto_radio import WORDS, AutoRadio, features_of
 from lymphoma.deepmts.ensemble import ensemble_of, score_name, setup_of
 from lymphoma.errors import NotComputable
 from lymphoma.evaluation.input_cohort import InputCohort
@@ -35,4 +36,7 @@ def scores_of(bundle: Bundle, cohort: InputCohort) -> dict[str, Floats]:
                 if fault.code != "NO_CLINICAL_RECORD":
                     raise
         found[score_name(endpoint)] = risks
+    for word in WORDS:
+        if (text := bundle.further(word)) is not None:
+            found |= AutoRadio.from_json(text).scores(features_of(cohort))
     return found

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 
+from lymphoma.deepmts.auto_radio import further_scores
 from lymphoma.deepmts.ensemble import ensemble_of, score_name, setup_of
 from lymphoma.deepmts.inputs import inputs_of
 from lymphoma.deepmts.mask import predicted_mask
@@ -58,4 +59,4 @@ class DeepMtsSystem:
         return Scored({**scores, **further}, range_features(arrays, study.pet))
 
 
-SYSTEM = DeepMtsSystem()
+SYSTEM = DeepMtsSystem(further=further_scores)
