@@ -16,6 +16,7 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from lymphoma.anatomy.organs import Anatomy
+from lymphoma.anatomy.skull_base import skull_base
 from lymphoma.errors import NotComputable
 from lymphoma.imaging.body import body_mask
 from lymphoma.imaging.resample import resample_like
@@ -27,14 +28,14 @@ __all__ = ["CUBE_64", "CUBE_128", "LONG", "BodyField", "Placed", "place"]
 
 Points = npt.NDArray[np.float64]
 
-ABOVE_MM = 40.0
-"""Of brain that stay in the field: the nasopharynx reaches about so far above the cerebellum's lower edge [A]."""
 BELOW_MM = 150.0
 """From the lower edge of the hip bones to the middle of the thigh [A]."""
 EDGE_SHARE = 0.01
 """Of an organ's voxels that may lie beyond what counts as its edge: an organ network errs in single voxels."""
 LEAST_ML = 20.0
 """Less of an organ is a mistake of the map (a cerebellum has 120 mL, a hip bone 200) [A]."""
+ROUNDING_MM = 1e-3
+"""So that a slice that ends just there is shown however its place was computed."""
 BODY_EDGE_MM = 8.0
 """The middle of the body needs no finer grid."""
 
@@ -93,8 +94,8 @@ class Placed:
 def place(study: StudyArrays, field: BodyField) -> Placed:
     """Places the field.
 
-    Its upper edge lies 40 mm above the lower edge of the brain, or at the upper end of the body where no brain is in
-    view. From side to side and back to front its middle is the body's.
+    It hangs from the skull base (:mod:`lymphoma.anatomy.skull_base`), or from the upper end of the body where no brain
+    is in view. From side to side and back to front its middle is the body's.
 
     Raises:
         NotComputable: ``NO_ANATOMY`` where no organ map can tell a brain: with raised arms no profile of the body tells
@@ -104,8 +105,7 @@ def place(study: StudyArrays, field: BodyField) -> Placed:
     body = _body_points(study)
     if not len(body):
         raise NotComputable("FOV_PARTIAL", "the images show no body")
-    brain = _ends_mm(study.anatomy, ("brain",))
-    top = float(body[:, 2].max()) + BODY_EDGE_MM / 2 if brain is None else brain[0] + ABOVE_MM
+    top = skull_base(study.suv, body_mask(study.suv, study.ct_hu), study.anatomy).top_mm
     hips = _ends_mm(study.anatomy, ("hip", "hip_left", "hip_right"))
     bottom = -np.inf if hips is None else hips[0] - BELOW_MM
     seen = body[(body[:, 2] <= top) & (body[:, 2] >= max(bottom, top - field.size[0] * field.edge_mm))]
@@ -115,7 +115,7 @@ def place(study: StudyArrays, field: BodyField) -> Placed:
     edge, (slices, rows, columns) = field.edge_mm, field.size
     affine = np.diag([edge, edge, edge, 1.0])
     affine[:3, 3] = (x - (columns - 1) / 2 * edge, y - (rows - 1) / 2 * edge, top - (slices - 0.5) * edge)
-    return Placed(Volume(np.broadcast_to(np.uint8(0), field.size), affine), float(bottom))
+    return Placed(Volume(np.broadcast_to(np.uint8(0), field.size), affine), float(bottom) - ROUNDING_MM)
 
 
 def _body_points(study: StudyArrays) -> Points:

@@ -42,21 +42,23 @@ class DeepMtsLearner:
 
     Attributes:
         field: that inputs are prepared in; a configuration of another one cannot be trained on them.
-        radiomics: how the features of AutoRadio are extracted.
+        radiomics: how the features of AutoRadio are extracted; None leaves them out, for networks alone.
     """
 
     name: str = "deepmts"
     field: BodyField = LONG
-    radiomics: RadiomicsSettings = RadiomicsSettings()
+    radiomics: RadiomicsSettings | None = RadiomicsSettings()
 
     @property
     def way(self) -> str:
-        return f"{way_of(self.field)}; {self.radiomics.way}"
+        return way_of(self.field) if self.radiomics is None else f"{way_of(self.field)}; {self.radiomics.way}"
 
     def inputs(self, study: StudyArrays) -> Arrays:
         """What the networks read (:func:`lymphoma.deepmts.inputs.inputs_of`), and the radiomics of the lesions, NaN
         where they are too small to have any."""
         arrays = inputs_of(study, self.field)
+        if self.radiomics is None:
+            return arrays
         try:
             features = radiomics_of(study, settings=self.radiomics)
         except NotComputable as fault:
@@ -80,7 +82,7 @@ class DeepMtsLearner:
             training=replace(config.training, seed=asked.seed or config.training.seed),
         )
         fit = fit_deepmts(cohort, config, folder=asked.kept, progress=progress)
-        drawn = nomogram_of(fit, cohort, self.radiomics)
+        drawn = nomogram_of(fit, cohort, self.radiomics) if self.radiomics else Drawn({}, {}, ())
         bundle = export_deepmts(
             out,
             fit,

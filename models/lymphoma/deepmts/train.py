@@ -16,12 +16,14 @@ import structlog
 import torch
 
 from lymphoma.deepmts.config import PUBLISHED, SHIPPED, Arm, DeepMtsConfig, read_deepmts_config
+from lymphoma.deepmts.learner import DeepMtsLearner
 from lymphoma.deepmts.networks import learning_task
-from lymphoma.deepmts.virtual import SIGMA, VirtualInputs, with_outcomes
-from lymphoma.evaluation.input_cohort import InputCohort
+from lymphoma.evaluation.input_cohort import InputCohort, input_cohort
+from lymphoma.evaluation.true_inputs import SIGMA, make_true_inputs, with_outcomes
 from lymphoma.logs import log_to_stderr
 from lymphoma.prognosis.model import ENDPOINTS
 from lymphoma.simulation.risk import MODES
+from lymphoma.simulation.scan import HOSPITAL
 from lymphoma.simulation.sets import SETS
 from lymphoma.training.command import told_by_log, until_told_to_stop
 from lymphoma.training.trainer import Trainer
@@ -61,15 +63,13 @@ def _config(given: argparse.Namespace) -> DeepMtsConfig:
 
 
 def _cohort(given: argparse.Namespace, config: DeepMtsConfig) -> InputCohort:
+    reader = DeepMtsLearner(field=config.field, radiomics=None)
     if given.set is not None:
         members = SETS[given.set]
-        source, seeds = VirtualInputs(members.name, config.field, members.variety), members.seeds
+        name, seeds, variety = members.name, members.seeds, members.variety
     else:
-        source, seeds = (
-            VirtualInputs("virtual", config.field),
-            range(given.first_seed, given.first_seed + given.patients),
-        )
-    return source.make(given.inputs, seeds, _prepared)
+        name, seeds, variety = "virtual", range(given.first_seed, given.first_seed + given.patients), HOSPITAL
+    return input_cohort(make_true_inputs(reader, given.inputs, seeds, cohort=name, variety=variety, progress=_prepared))
 
 
 def _prepared(done: int, of: int) -> None:

@@ -13,7 +13,7 @@ from lymphoma.multitask_unet.export import export_multitask_unet
 from lymphoma.multitask_unet.fit import fit_multitask_unet
 from lymphoma.multitask_unet.inputs import WAY, inputs_of
 from lymphoma.multitask_unet.scoring import scores_of
-from lymphoma.multitask_unet.shape import SMALL_SIZE
+from lymphoma.multitask_unet.shape import SMALL_SIZE, Size
 from lymphoma.prognosis.cross_fit import Progress
 from lymphoma.prognosis.patient_folder import Arrays
 from lymphoma.prognosis.system import StudyArrays
@@ -25,18 +25,23 @@ __all__ = ["LEARNER", "MultitaskUnetLearner"]
 
 @dataclass(frozen=True)
 class MultitaskUnetLearner:
-    """A :class:`lymphoma.evaluation.learner.Learner` of inputs of the shipped size."""
+    """A :class:`lymphoma.evaluation.learner.Learner`.
+
+    Attributes:
+        size: of the inputs, voxels (k, j, i); a configuration of another one cannot be trained on them.
+    """
 
     name: str = "multitask_unet"
+    size: Size = SMALL_SIZE
 
     @property
     def way(self) -> str:
         """The field, and the size that it is brought to."""
-        return f"{WAY}; {'x'.join(map(str, SMALL_SIZE))}"
+        return f"{WAY}; {'x'.join(map(str, self.size))}"
 
     def inputs(self, study: StudyArrays) -> Arrays:
         """See :func:`lymphoma.multitask_unet.inputs.inputs_of`."""
-        return inputs_of(study, SMALL_SIZE)
+        return inputs_of(study, self.size)
 
     def learn(self, cohort: InputCohort, out: Path, asked: Asked, progress: Progress | None = None) -> Learned:
         """Trains over the folds of a cohort and writes a bundle at ``out``.

@@ -16,13 +16,15 @@ import numpy as np
 import structlog
 import torch
 
+from lymphoma.evaluation.input_cohort import input_cohort
+from lymphoma.evaluation.true_inputs import EDGE_MM, in_order, make_true_inputs, with_outcomes
 from lymphoma.logs import log_to_stderr
 from lymphoma.multitask_unet.comparators import COMPARATORS
 from lymphoma.multitask_unet.config import SHIPPED, MultitaskConfig, read_multitask_config, train_config
 from lymphoma.multitask_unet.examples import Examples, examples_of
+from lymphoma.multitask_unet.learner import MultitaskUnetLearner
 from lymphoma.multitask_unet.shape import MODELS
 from lymphoma.multitask_unet.task import MultitaskTask
-from lymphoma.multitask_unet.virtual import EDGE_MM, in_order, make_inputs, with_outcomes
 from lymphoma.prognosis.input_folder import InputFolder
 from lymphoma.simulation.risk import MODES
 from lymphoma.training.config import RunConfig
@@ -50,7 +52,8 @@ def main(arguments: list[str] | None = None) -> int:
     config = read_multitask_config(given.config or SHIPPED)
     config = replace(config, model=given.model, seed=given.seed, samples=given.samples or config.samples)
     seeds = range(given.first_seed, given.first_seed + given.patients + given.validation)
-    folder = make_inputs(given.inputs, seeds, config.size, edge_mm=given.edge_mm, progress=_every(20, "inputs_made"))
+    reader, tell = MultitaskUnetLearner(size=config.size), _every(20, "inputs_made")
+    folder = make_true_inputs(reader, given.inputs, seeds, edge_mm=given.edge_mm, progress=tell)
     if given.prepare_only:
         return 0
     task = task_of(folder, config, given.mode, given.validation)
@@ -81,7 +84,7 @@ def task_of(folder: InputFolder, config: MultitaskConfig, mode: str, validation:
     Raises:
         NotComputable: ``ONE_CLASS``; ``FEATURES_UNREADABLE``.
     """
-    cohort = in_order(with_outcomes(folder, mode))
+    cohort = in_order(with_outcomes(input_cohort(folder), mode))
     first = len(cohort) - validation
     parts = []
     for at in (np.arange(first), np.arange(first, len(cohort))):

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import yaml
 from lymphoma.deepmts.field import LONG
+from lymphoma.deepmts.learner import DeepMtsLearner
 from lymphoma.deepmts.train import main
-from lymphoma.deepmts.virtual import VirtualInputs, with_outcomes
 from lymphoma.errors import NotComputable
-from lymphoma.evaluation.input_cohort import truth_of
+from lymphoma.evaluation.input_cohort import InputCohort, input_cohort, truth_of
+from lymphoma.evaluation.true_inputs import make_true_inputs, with_outcomes
 from lymphoma.simulation.risk import true_eta
 
 from tests.unit.deepmts.made_up import SMALL, cohort
@@ -22,26 +23,30 @@ pytestmark = pytest.mark.unit
 SEEDS = range(6_100_000, 6_100_003)
 
 
+def made(folder: Path, name: str = "virtual") -> InputCohort:
+    return input_cohort(make_true_inputs(DeepMtsLearner(radiomics=None), folder, SEEDS, cohort=name))
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("virtual") / "inputs"
-    VirtualInputs("virtual", LONG).make(place, SEEDS)
+    made(place)
     return place
 
 
 def test_a_folder_that_is_whole_is_not_made_again(folder: Path) -> None:
     files = {file: file.stat().st_mtime_ns for file in folder.rglob("*.safetensors")}
     assert len(files) >= 2
-    patients = VirtualInputs("virtual", LONG).make(folder, SEEDS)
+    patients = made(folder)
     assert {file: file.stat().st_mtime_ns for file in folder.rglob("*.safetensors")} == files
     assert all(file.stat().st_size < 2_000_000 for file in files), "500 patients fit in a gigabyte"
     assert patients.read(0)["pet"].shape == LONG.size
     with pytest.raises(NotComputable, match="BUNDLE_MISMATCH"):
-        VirtualInputs("another", LONG).make(folder, SEEDS)
+        made(folder, "another")
 
 
 def test_outcomes_follow_the_true_risk_of_each_patient(folder: Path) -> None:
-    patients = VirtualInputs("virtual", LONG).make(folder, SEEDS)
+    patients = made(folder)
     burden = with_outcomes(patients, "burden")
     assert burden.patients.contents == patients.patients.contents
     again = with_outcomes(patients, "burden")
@@ -69,8 +74,8 @@ def test_the_command_asks_for_patients_with_and_without_events(folder: Path, tmp
 
 
 def test_the_command_trains_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = cohort(tmp_path / "inputs", range(12))
-    monkeypatch.setattr(VirtualInputs, "make", lambda self, folder, seeds, progress=None: made)
+    few = cohort(tmp_path / "inputs", range(12))
+    monkeypatch.setattr("lymphoma.deepmts.train.make_true_inputs", lambda *asked, **more: few.folder)
     monkeypatch.setattr("lymphoma.deepmts.train.with_outcomes", lambda cohort, mode, sigma: cohort)
     config = tmp_path / "train.yaml"
     training = {"steps": 2, "batch_size": 2, "precision": "float32"}

@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from lymphoma.anatomy.organs import Anatomy
+from lymphoma.anatomy.skull_base import ABOVE_MM
 from lymphoma.errors import NotComputable
 from lymphoma.imaging.volume import Volume
-from lymphoma.multitask_unet.field import ABOVE_MM, FIELD_MM, FieldPlace, field_grid, outside_share, place_field
+from lymphoma.multitask_unet.field import FIELD_MM, FieldPlace, field_grid, outside_share, place_field
 from lymphoma.multitask_unet.inputs import LESIONS, PET, SUV_MOST, image_of, inputs_of, inputs_of_case
 from lymphoma.multitask_unet.range import NAMES, range_features
 from lymphoma.prognosis.measures import PetMeasures
