@@ -14,6 +14,8 @@ __all__ = ["REPETITIONS", "SIZES", "planned", "quick"]
 SIZES = (160, 1000, 5000)
 """The paper's cohort, a large one, and as many as show what a head could learn at all."""
 REPETITIONS = (1, 2, 3, 4, 5)
+FEW_REPETITIONS = 3
+"""With which nothing rests on one draw of patients, and intervals over them can be told."""
 PERMUTATIONS = 40
 """Of the outcomes, a repetition: one alone scatters from .38 to .62."""
 
@@ -53,8 +55,25 @@ class _Block:
                         yield Cell(self.encoding, mode, size, arm, repetition, self.control, draw)
 
 
+ABLATION = (
+    "mean",
+    "max",
+    "abmla",
+    "mean_lacf",
+    "full",
+    "organs_shuffled",
+    "organs_mean",
+    "mlp",
+    "extension_abmla",
+    "extension",
+)
+"""The ablation table: each part of LAMP left out, or something else of its size in its place."""
 ENDS = (5000, 160)
 TIERS: tuple[tuple[_Block, ...], ...] = (
+    (
+        _Block("clean", (PLAIN_WORST, "worst_lesion"), (5000,), POSITIVE),
+        _Block("linear", ("worst_lesion", "non_lesion"), (5000, 160, 1000), ABLATION),
+    ),
     (
         _Block("clean", (PLAIN_WORST, "worst_lesion"), (5000,), POSITIVE),
         _Block("linear", ("worst_lesion", "location", "non_lesion"), (5000,), CORE),
@@ -96,8 +115,14 @@ QUICK: tuple[tuple[_Block, ...], ...] = (
 
 
 def planned(repetitions: Sequence[int] = REPETITIONS) -> Iterator[Cell]:
-    """All cells: tier by tier, and within a tier repetition by repetition."""
-    yield from _in_order(TIERS, repetitions)
+    """All cells, each once: what is asked first in as few repetitions as an interval needs; then tier by tier, and
+    within a tier repetition by repetition."""
+    seen: set[str] = set()
+    few = [one for one in repetitions if one <= FEW_REPETITIONS]
+    for cell in (*_in_order(TIERS[:1], few), *_in_order(TIERS, repetitions)):
+        if cell.name not in seen:
+            seen.add(cell.name)
+            yield cell
 
 
 def quick() -> Iterator[Cell]:
