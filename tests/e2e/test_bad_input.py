@@ -143,7 +143,8 @@ def test_zero_lesions(study: Spoilt, tmp_path: Path) -> None:
         dataset.RescaleSlope = f"{float(dataset.RescaleSlope) / 20:.10g}"
 
     edit_files(study.pet, faint)
-    findings = process_folder(study.dicom, tmp_path / "out", Settings())
+    # so faint that no network would find the brain in it, and the field of view would count as partial
+    findings = process_folder(study.dicom, tmp_path / "out", Settings(anatomy={"engine": "none"}))
     assert (findings.lesions, findings.totals.tmtv_ml, findings.totals.suv_max) == ((), 0.0, None)
     assert {n.code for n in findings.not_computed if n.item.startswith("systems.")} == {"NO_AVID_LESION"}
     assert_whole_set(tmp_path / "out", findings)
