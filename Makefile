@@ -15,6 +15,9 @@ demo: setup  ## a study to Orthanc, one to the listener; SEG, SR and PDF come ba
 serve: setup  ## as demo, then stays up until Ctrl-C
 	@$(PYTHON) -m tests.demo --stay
 
+# two processes of tests with one thread each: with two each, torch's threads wait for each other
+test test-unit: export OMP_NUM_THREADS = 1
+
 test: setup  ## the whole suite
 	@$(PYTHON) -m pytest -n 2 --dist worksteal
 
