@@ -83,8 +83,8 @@ def test_the_same_cohort_gives_the_same_bytes(cohort: Path, tmp_path: Path) -> N
 def test_what_cannot_be_meant(cohort: Path, tmp_path: Path) -> None:
     with pytest.raises(WrongUsage, match="none of the systems"):
         Training("oracle", cohort, tmp_path / "b")
-    with pytest.raises(Failed, match="deepmts is not trained by this version") as caught:
-        Training("deepmts", cohort, tmp_path / "b")
+    with pytest.raises(Failed, match="dfr_signature is not trained by this version") as caught:
+        Training("dfr_signature", cohort, tmp_path / "b")
     assert caught.value.code is Code.NOT_INSTALLED
     (tmp_path / "there").mkdir()
     with pytest.raises(BundleRefused, match="BUNDLE_EXISTS"):
