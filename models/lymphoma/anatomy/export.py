@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 from lymphoma.anatomy.figures import AnatomyFigures
 from lymphoma.anatomy.network import AnatomyShape, NetworkAnatomy, build_network
 from lymphoma.anatomy.organs import Anatomy, AnatomyEngine
-from lymphoma.anatomy.prior import PRIOR_SHARE, class_shift, shifted_engine
+from lymphoma.anatomy.prior import PRIOR_SHARE, class_shift, give_back
 from lymphoma.anatomy.shipped import SYSTEM, open_anatomy
 from lymphoma.anatomy.task import AnatomyTask
 from lymphoma.anatomy.train import JUDGED
@@ -84,7 +84,7 @@ def finished(run: Path, patients: NetworkPatients) -> tuple[NetworkAnatomy, Fini
     engine = open_anatomy(run)
     task = AnatomyTask(patients.training, patients.validation[:JUDGED], patients.read, engine.classes)
     labels = (task.truth(patients.read(subject)) for subject in patients.training[:COUNTED])
-    engine = shifted_engine(engine, class_shift(labels, len(engine.classes)))
+    give_back(engine.network, class_shift(labels, len(engine.classes)))
     metrics = task.validate(engine.network, engine.processor.device)
     log.info("network_finished", dice=round(metrics["dice"], 3))
     return engine, Finish(engine.network.state_dict(), metrics)

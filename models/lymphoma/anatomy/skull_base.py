@@ -49,12 +49,7 @@ def skull_base(grid: Volume, body: Bools, anatomy: Anatomy) -> SkullBase:
         grid: of the PET. body: of the patient, the grid's shape.
     """
     axis, way = head_axis(grid)
-    heights = _heights_mm(grid, axis)[::way]
-    return _found(_sections(body, axis, way), heights, grid, anatomy)
-
-
-def _found(sections: Bools, heights: Floats, grid: Volume, anatomy: Anatomy) -> SkullBase:
-    axis, way = head_axis(grid)
+    heights, sections = _heights_mm(grid, axis)[::way], _sections(body, axis, way)
     step = float(grid.spacing_mm[::-1][axis])
     pixel_cm2 = grid.voxel_volume_ml * 10.0 / step
     seen = np.flatnonzero(sections.any(axis=(1, 2)))

@@ -185,11 +185,7 @@ def radiomics_of(
     Raises:
         NotComputable: ``NO_AVID_LESION``; ``REGION_TOO_SMALL``; ``VALUES_NOT_FINITE``.
     """
-    chosen = region
-    if chosen is None:
-        labels = study.lesion_map.array
-        inside = labels > 0 if study.accepted is None else np.isin(labels, study.accepted)
-        chosen = study.lesion_map.with_array(inside)
+    chosen = study.lesion_map.with_array(study.counted) if region is None else region
     if not chosen.array.any():
         raise NotComputable("NO_AVID_LESION", "no FDG-avid lesion to judge")
     found = extract(study.suv, study.ct_hu, chosen, settings or RadiomicsSettings(), workers=workers)

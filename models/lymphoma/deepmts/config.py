@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import ConfigDict, Field, TypeAdapter, model_validator
 from pydantic.dataclasses import dataclass
 
 from lymphoma.deepmts.augment import Augment
@@ -14,9 +13,9 @@ from lymphoma.deepmts.field import LONG, BodyField
 from lymphoma.deepmts.loss import Ties
 from lymphoma.deepmts.network import DeepMts, Shape
 from lymphoma.deepmts.single_task import SingleTask
-from lymphoma.errors import ConfigInvalid
 from lymphoma.prognosis.model import CutOffRule, Endpoint
 from lymphoma.training.config import TrainConfig
+from lymphoma.training.yaml_tree import read_tree
 
 __all__ = ["PUBLISHED", "SHIPPED", "Arm", "DeepMtsConfig", "Losses", "network_of", "read_deepmts_config"]
 
@@ -106,10 +105,4 @@ def read_deepmts_config(file: Path) -> DeepMtsConfig:
     Raises:
         ConfigInvalid: ``CONFIG_INVALID``, naming what is unknown or out of range.
     """
-    try:
-        return _TREE.validate_python(yaml.safe_load(file.read_text(encoding="utf-8")) or {})
-    except (OSError, yaml.YAMLError) as fault:
-        raise ConfigInvalid("CONFIG_INVALID", f"{file.name} cannot be read as YAML") from fault
-    except ValidationError as fault:
-        said = "; ".join(f"{'.'.join(map(str, one['loc'])) or 'the file'}: {one['msg']}" for one in fault.errors())
-        raise ConfigInvalid("CONFIG_INVALID", f"{file.name}: {said}") from fault
+    return read_tree(_TREE, file)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from lymphoma.deepmts.config import Arm, network_of
 from lymphoma.deepmts.field import BodyField
@@ -20,6 +20,7 @@ from lymphoma.errors import BundleRefused, NotComputable
 from lymphoma.prognosis.model import Endpoint
 from lymphoma.training.bundle import Bundle
 from lymphoma.training.network_bundle import fill
+from lymphoma.training.setup import read_setup
 
 __all__ = ["SETUP_WORD", "Ensemble", "Setup", "ensemble_of", "score_name", "setup_of"]
 
@@ -63,15 +64,7 @@ def setup_of(bundle: Bundle) -> Setup:
     Raises:
         BundleRefused: ``BUNDLE_UNREADABLE``, ``BUNDLE_NEWER_LAYOUT``, and as :meth:`Bundle.further`.
     """
-    text = bundle.further(SETUP_WORD)
-    try:
-        found = _SETUP.validate_json(text or "")
-    except ValidationError as fault:
-        raise BundleRefused("BUNDLE_UNREADABLE", "the bundle does not say how its networks are made") from fault
-    if found.layout > LAYOUT:
-        said = f"the networks have layout {found.layout}, this version reads {LAYOUT}"
-        raise BundleRefused("BUNDLE_NEWER_LAYOUT", said)
-    return found
+    return read_setup(bundle, SETUP_WORD, _SETUP, LAYOUT)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,13 +10,13 @@ import numpy as np
 from lymphoma.deepmts.ensemble import SETUP_WORD, Setup
 from lymphoma.deepmts.fit import DeepMtsFit, EndpointFit
 from lymphoma.evaluation.input_cohort import InputCohort
-from lymphoma.evaluation.own_evidence import kept_out_of_fold, own_evidence
+from lymphoma.evaluation.own_evidence import SystemWords, kept_out_of_fold, own_description, own_evidence
 from lymphoma.prognosis.cross_fit import CrossFit
 from lymphoma.prognosis.model import Endpoint
 from lymphoma.survival.follow_up import Ints
 from lymphoma.training.bundle import Bundle, Survival, export_bundle
 from lymphoma.training.evidence import MetricEstimate
-from lymphoma.training.metadata import Description, TensorFormat, contents_digest
+from lymphoma.training.metadata import TensorFormat
 from lymphoma.training.weights import Tensors
 
 __all__ = ["VERSION", "export_deepmts"]
@@ -71,7 +71,14 @@ def export_deepmts(
     )
     return export_bundle(
         folder,
-        _description(fit, cohort, name, generator, folds_digest, limits),
+        own_description(
+            patients,
+            _words(fit, limits),
+            name=name,
+            folds=1 if fit.disjoint else len(fit.endpoints[0].networks.parts),
+            folds_digest=folds_digest,
+            generator=generator,
+        ),
         networks,
         config.training,
         fit.statistics,
@@ -90,33 +97,15 @@ def _figures(one: EndpointFit, cohort: str) -> list[MetricEstimate]:
     ]
 
 
-def _description(
-    fit: DeepMtsFit,
-    cohort: InputCohort,
-    name: str,
-    generator: str | None,
-    folds_digest: str | None,
-    limits: Sequence[str],
-) -> Description:
-    patients, config = cohort.patients, fit.config
-    return Description(
-        name=name,
-        system="deepmts",
-        version=VERSION,
-        task="Survival of patients with aggressive lymphoma from baseline FDG PET/CT of the body",
-        description=f"DeepMTS, arm {config.arm}: {ARMS[config.arm]}.",
-        authors="Fitted with Nodal on the cohort named below",
-        copyright="Apache-2.0",
-        changelog={VERSION: "first fit"},
-        trained_on="virtual" if patients.virtual else "patients",
-        cohort=patients.cohort,
-        cohort_digest=contents_digest(patients.contents),
-        folds=1 if fit.disjoint else len(fit.endpoints[0].networks.parts),
-        folds_digest=folds_digest,
-        generator=(generator or "not told") if patients.virtual else None,
+def _words(fit: DeepMtsFit, limits: Sequence[str]) -> SystemWords:
+    config = fit.config
+    return SystemWords(
+        "deepmts",
+        VERSION,
+        "Survival of patients with aggressive lymphoma from baseline FDG PET/CT of the body",
+        f"DeepMTS, arm {config.arm}: {ARMS[config.arm]}.",
         inputs=_inputs(fit),
         outputs={"risk": _risk(fit)},
-        intended_use="Prognosis before treatment, read by a physician beside the published indices.",
         limits=(*_limits(fit), *limits),
     )
 

@@ -46,7 +46,7 @@ def inputs_of(study: StudyArrays, field: BodyField) -> dict[str, npt.NDArray[Any
 
 def placed_inputs(study: StudyArrays, placed: Placed) -> dict[str, npt.NDArray[Any]]:
     """As :func:`inputs_of`, in a field that is placed already."""
-    lesions = _accepted(study)
+    lesions = study.lesion_map.with_array(study.counted.astype(np.float32))
     at = np.argwhere(lesions.array)
     if not len(at):
         raise NotComputable("NO_AVID_LESION", "no FDG-avid lesion to judge")
@@ -69,13 +69,6 @@ def placed_inputs(study: StudyArrays, placed: Placed) -> dict[str, npt.NDArray[A
 def stage_number(clinical: ClinicalFactors) -> float:
     """1 for Ann Arbor III-IV, 0 for I-II, NaN where not known: what stands for the paper's TNM stage."""
     return float("nan") if clinical.stage is None else float(clinical.stage >= 3)
-
-
-def _accepted(study: StudyArrays) -> Volume:
-    """Lesions that count, as 0 and 1."""
-    labels = study.lesion_map.array
-    found = labels > 0 if study.accepted is None else np.isin(labels, study.accepted)
-    return study.lesion_map.with_array(found.astype(np.float32))
 
 
 def _resampled(volume: Volume, placed: Placed, fill: float) -> npt.NDArray[np.float32]:

@@ -16,6 +16,7 @@ from lymphoma.deepmts.task import DeepMtsTask, LearningSet
 from lymphoma.errors import NotComputable, TrainingFailed
 from lymphoma.evaluation.input_cohort import InputCohort
 from lymphoma.evaluation.patient_folds import folds_of, held_out
+from lymphoma.prognosis.cross_fit import Progress
 from lymphoma.prognosis.model import Endpoint
 from lymphoma.survival.follow_up import Floats, FollowUp, Ints
 from lymphoma.training.folds import Folds
@@ -27,14 +28,12 @@ from lymphoma.training.weights import Tensors, halved
 __all__ = [
     "EndpointNetworks",
     "FittedNetwork",
-    "Progress",
     "disjoint_network",
     "fold_networks",
     "learning_task",
     "train_network",
 ]
 
-Progress = Callable[[int, int], None]
 
 SCALED_ON = 200
 """Training patients that tell the scale of a risk; a standard deviation is then known to 5 %."""

@@ -17,7 +17,7 @@ from lymphoma.prognosis.model import ENDPOINTS
 from lymphoma.prognosis.patient_folder import Arrays, KnownPatient, PatientFolder
 from lymphoma.simulation.feature_table import FeatureTable, join_tables
 
-__all__ = ["InputCohort", "input_cohort", "patients_of", "truth_of"]
+__all__ = ["InputCohort", "input_cohort", "patients_of", "stored_truth", "truth_of"]
 
 Ints = npt.NDArray[np.int64]
 
@@ -81,6 +81,13 @@ def patients_of(cohort: str, virtual: bool, known: Sequence[KnownPatient], ids: 
         pet=tuple(one.pet for one in known),
         outcomes={endpoint: tuple(one.outcomes[endpoint] for one in known) for endpoint in ENDPOINTS},
     )
+
+
+def stored_truth(table: FeatureTable) -> bytes:
+    """What is true of a virtual patient, a table of one row, as a folder keeps it; :func:`truth_of` reads it back."""
+    stored = BytesIO()
+    table.save(stored)
+    return stored.getvalue()
 
 
 def truth_of(folder: PatientFolder[Any], patients: Patients) -> FeatureTable:

@@ -1,17 +1,65 @@
-"""What a system's own cross-fitting gives as the evidence of its bundle."""
+"""What a system's own cross-fitting gives as the evidence of its bundle, and what its card says of the cohort."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from lymphoma.evaluation.patients import Patients
 from lymphoma.prognosis.cross_fit import CrossFit
 from lymphoma.prognosis.store import OutOfFold
 from lymphoma.survival.follow_up import Ints
 from lymphoma.training.evidence import CohortEvidence, EndpointEvidence, Evidence, MetricEstimate
-from lymphoma.training.metadata import contents_digest
+from lymphoma.training.metadata import Description, TensorFormat, contents_digest
 
-__all__ = ["kept_out_of_fold", "own_evidence"]
+__all__ = ["SystemWords", "kept_out_of_fold", "own_description", "own_evidence"]
+
+
+@dataclass(frozen=True)
+class SystemWords:
+    """What a published system says of itself on its card.
+
+    Attributes:
+        inputs, outputs: of its networks. limits: sentences.
+    """
+
+    system: str
+    version: str
+    task: str
+    description: str
+    inputs: Mapping[str, TensorFormat]
+    outputs: Mapping[str, TensorFormat]
+    limits: tuple[str, ...]
+
+
+def own_description(
+    patients: Patients, words: SystemWords, *, name: str, folds: int, folds_digest: str | None, generator: str | None
+) -> Description:
+    """The card of a system that was fitted on a cohort.
+
+    Args:
+        name: of the bundle. folds_digest: SHA-256 of the file of folds that were given. generator: of virtual patients.
+    """
+    return Description(
+        name=name,
+        system=words.system,
+        version=words.version,
+        task=words.task,
+        description=words.description,
+        authors="Fitted with Nodal on the cohort named below",
+        copyright="Apache-2.0",
+        changelog={words.version: "first fit"},
+        trained_on="virtual" if patients.virtual else "patients",
+        cohort=patients.cohort,
+        cohort_digest=contents_digest(patients.contents),
+        folds=folds,
+        folds_digest=folds_digest,
+        generator=(generator or "not told") if patients.virtual else None,
+        inputs=words.inputs,
+        outputs=words.outputs,
+        intended_use="Prognosis before treatment, read by a physician beside the published indices.",
+        limits=words.limits,
+    )
 
 
 def own_evidence(

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from io import BytesIO
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from lymphoma.errors import NotComputable
-from lymphoma.evaluation.input_cohort import InputCohort, truth_of
+from lymphoma.evaluation.input_cohort import InputCohort, stored_truth, truth_of
 from lymphoma.prognosis.input_folder import InputFolder, InputSource
 from lymphoma.prognosis.model import Endpoint
 from lymphoma.prognosis.patient_folder import Arrays, KnownPatient
@@ -88,7 +87,7 @@ def make_true_inputs(
     for done, seed in enumerate(seeds, start=1):
         plan = draw_patient(seed, variety=variety)
         subject = subject_of(plan, protocol=protocol)
-        if subject.content not in made and subject.content not in made.passed_over:
+        if made.lacks(subject.content):
             patient = build_patient(plan, protocol)
             try:
                 made.keep(_known(reader, patient, case_of(patient, subject)))
@@ -129,11 +128,10 @@ def _known(reader: Reader, patient: VirtualPatient, case: Case) -> KnownPatient:
     subject = case.subject
     pet = pet_measures(stack_features([features_of(patient)]))[0]
     study = StudyArrays(case.suv, case.ct_hu, patient.lesion_map, case.anatomy, subject.clinical, pet)
-    truth = BytesIO()
-    stack_features([features_of(patient, noise_free=True)]).save(truth)
     unknown: dict[Endpoint, Outcome | None] = {"pfs": None, "os": None}
     arrays = reader.inputs(study)
-    return KnownPatient(subject.content, subject.centre, subject.clinical, pet, unknown, arrays, truth.getvalue())
+    truth = stored_truth(stack_features([features_of(patient, noise_free=True)]))
+    return KnownPatient(subject.content, subject.centre, subject.clinical, pet, unknown, arrays, truth)
 
 
 def _seeds(patient_ids: Sequence[str]) -> list[int]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import yaml
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import ConfigDict, Field, TypeAdapter, model_validator
 from pydantic.dataclasses import dataclass
 
-from lymphoma.errors import ConfigInvalid
 from lymphoma.lamp.arms import ARMS, Arm
 from lymphoma.prognosis.model import CutOffRule, Endpoint
+from lymphoma.training.yaml_tree import read_tree
 
 __all__ = ["SHIPPED", "HeadsConfig", "read_heads_config"]
 
@@ -67,10 +66,4 @@ def read_heads_config(file: Path) -> HeadsConfig:
     Raises:
         ConfigInvalid: ``CONFIG_INVALID``, naming what is unknown or out of range.
     """
-    try:
-        return _TREE.validate_python(yaml.safe_load(file.read_text(encoding="utf-8")) or {})
-    except (OSError, yaml.YAMLError) as fault:
-        raise ConfigInvalid("CONFIG_INVALID", f"{file.name} cannot be read as YAML") from fault
-    except ValidationError as fault:
-        said = "; ".join(f"{'.'.join(map(str, one['loc'])) or 'the file'}: {one['msg']}" for one in fault.errors())
-        raise ConfigInvalid("CONFIG_INVALID", f"{file.name}: {said}") from fault
+    return read_tree(_TREE, file)

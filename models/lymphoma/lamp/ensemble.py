@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from lymphoma.errors import BundleRefused, NotComputable
 from lymphoma.lamp.bags import LesionBags, bag_of
@@ -24,6 +24,7 @@ from lymphoma.prognosis.measures import PetMeasures
 from lymphoma.prognosis.model import Endpoint
 from lymphoma.prognosis.pooled import PooledFeatures
 from lymphoma.training.bundle import Bundle
+from lymphoma.training.setup import read_setup
 from lymphoma.training.weights import Tensors
 
 __all__ = ["SETUP_WORD", "Ensemble", "Setup", "Word", "bag_of_patient", "ensemble_of", "setup_of"]
@@ -65,14 +66,7 @@ def setup_of(bundle: Bundle) -> Setup:
     Raises:
         BundleRefused: ``BUNDLE_UNREADABLE``, ``BUNDLE_NEWER_LAYOUT``, and as :meth:`Bundle.further`.
     """
-    text = bundle.further(SETUP_WORD)
-    try:
-        found = _SETUP.validate_json(text or "")
-    except ValidationError as fault:
-        raise BundleRefused("BUNDLE_UNREADABLE", "the bundle does not say how its heads are made") from fault
-    if found.layout > LAYOUT:
-        raise BundleRefused("BUNDLE_NEWER_LAYOUT", f"the heads have layout {found.layout}, this version reads {LAYOUT}")
-    return found
+    return read_setup(bundle, SETUP_WORD, _SETUP, LAYOUT, "heads")
 
 
 @dataclass(frozen=True, eq=False)

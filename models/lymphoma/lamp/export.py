@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from lymphoma.evaluation.own_evidence import kept_out_of_fold, own_evidence
+from lymphoma.evaluation.own_evidence import SystemWords, kept_out_of_fold, own_description, own_evidence
 from lymphoma.lamp.arms import train_config
 from lymphoma.lamp.ensemble import SETUP_WORD, Setup
 from lymphoma.lamp.fit import EndpointFit, LampFit
@@ -14,7 +14,7 @@ from lymphoma.lamp.system import RANGE_NETWORK
 from lymphoma.prognosis.pooled import FEATURES
 from lymphoma.training.bundle import Bundle, Survival, export_bundle
 from lymphoma.training.evidence import MetricEstimate
-from lymphoma.training.metadata import Description, TensorFormat, contents_digest
+from lymphoma.training.metadata import TensorFormat
 from lymphoma.training.weights import Tensors
 
 __all__ = ["VERSION", "export_lamp"]
@@ -58,7 +58,14 @@ def export_lamp(
     )
     return export_bundle(
         folder,
-        _description(fit, cohort, name, generator, folds_digest, limits),
+        own_description(
+            patients,
+            _words(fit, cohort, limits),
+            name=name,
+            folds=len(fit.endpoints[0].heads.parts),
+            folds_digest=folds_digest,
+            generator=generator,
+        ),
         networks,
         train_config(arm, fit.config.seed, fit.config.steps),
         fit.statistics,
@@ -72,36 +79,18 @@ def _losses(one: EndpointFit, cohort: str) -> list[MetricEstimate]:
     return [MetricEstimate(f"{one.heads.endpoint}_{what}", value, None, None, cohort) for what, value in found]
 
 
-def _description(
-    fit: LampFit,
-    cohort: LampCohort,
-    name: str,
-    generator: str | None,
-    folds_digest: str | None,
-    limits: Sequence[str],
-) -> Description:
-    patients, arm = cohort.patients, fit.config.chosen
-    return Description(
-        name=name,
-        system="lamp",
-        version=VERSION,
-        task="Survival of patients with aggressive lymphoma from the lesions of baseline FDG PET/CT and their anatomy",
-        description=f"Attention over lesions with anatomical context (LAMP); arm {arm.name}: {arm.says}.",
-        authors="Fitted with Nodal on the cohort named below",
-        copyright="Apache-2.0",
-        changelog={VERSION: "first fit"},
-        trained_on="virtual" if patients.virtual else "patients",
-        cohort=patients.cohort,
-        cohort_digest=contents_digest(patients.contents),
-        folds=len(fit.endpoints[0].heads.parts),
-        folds_digest=folds_digest,
-        generator=(generator or "not told") if patients.virtual else None,
+def _words(fit: LampFit, cohort: LampCohort, limits: Sequence[str]) -> SystemWords:
+    arm = fit.config.chosen
+    return SystemWords(
+        "lamp",
+        VERSION,
+        "Survival of patients with aggressive lymphoma from the lesions of baseline FDG PET/CT and their anatomy",
+        f"Attention over lesions with anatomical context (LAMP); arm {arm.name}: {arm.says}.",
         inputs={
             "lesions": _rows("lesions", "pooled feature of the lesion network"),
             "organs": _rows("organs", "pooled feature of the lesion network"),
         },
         outputs={"risk": _risk(fit)},
-        intended_use="Prognosis before treatment, read by a physician beside the published indices.",
         limits=(*_limits(fit, cohort), *limits),
     )
 

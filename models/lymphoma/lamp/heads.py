@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from lymphoma.lamp.ensemble import bag_of_patient
 from lymphoma.lamp.network import HeadShape, LampHead
 from lymphoma.lamp.patients import LampCohort
 from lymphoma.lamp.task import HeadTask, LearningSet, risk_of, train_in_memory, train_on_all
+from lymphoma.prognosis.cross_fit import Progress
 from lymphoma.prognosis.model import Endpoint
 from lymphoma.survival.follow_up import FollowUp
 from lymphoma.training.files import write_whole
@@ -32,7 +33,6 @@ of them alone is too few to stop by [A]. Of more patients one part stops the tra
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,11 +7,9 @@ from math import ceil
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import ConfigDict, Field, TypeAdapter, model_validator
 from pydantic.dataclasses import dataclass
 
-from lymphoma.errors import ConfigInvalid
 from lymphoma.multitask_unet.comparators import COMPARATORS, tells_events
 from lymphoma.multitask_unet.examples import Weighting
 from lymphoma.multitask_unet.loss import LESION_SHARE
@@ -25,6 +23,7 @@ from lymphoma.training.config import (
     TrainConfig,
     ValidationConfig,
 )
+from lymphoma.training.yaml_tree import read_tree
 
 __all__ = ["PUBLISHED", "SHIPPED", "MultitaskConfig", "read_multitask_config", "train_config"]
 
@@ -119,10 +118,4 @@ def read_multitask_config(file: Path) -> MultitaskConfig:
     Raises:
         ConfigInvalid: ``CONFIG_INVALID``, naming what is unknown or out of range.
     """
-    try:
-        return _TREE.validate_python(yaml.safe_load(file.read_text(encoding="utf-8")) or {})
-    except (OSError, yaml.YAMLError) as fault:
-        raise ConfigInvalid("CONFIG_INVALID", f"{file.name} cannot be read as YAML") from fault
-    except ValidationError as fault:
-        said = "; ".join(f"{'.'.join(map(str, one['loc'])) or 'the file'}: {one['msg']}" for one in fault.errors())
-        raise ConfigInvalid("CONFIG_INVALID", f"{file.name}: {said}") from fault
+    return read_tree(_TREE, file)

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from lymphoma.errors import BundleRefused
 from lymphoma.inference.device import Processor, choose
@@ -24,6 +24,7 @@ from lymphoma.multitask_unet.network import Answers
 from lymphoma.multitask_unet.shape import Size, Widths
 from lymphoma.prognosis.patient_folder import Arrays
 from lymphoma.training.bundle import Bundle
+from lymphoma.training.setup import read_setup
 from lymphoma.training.weights import Tensors
 
 __all__ = ["SETUP_WORD", "Ensemble", "Member", "Setup", "ensemble_of", "open_network", "setup_of"]
@@ -76,15 +77,7 @@ def setup_of(bundle: Bundle) -> Setup:
     Raises:
         BundleRefused: ``BUNDLE_UNREADABLE``, ``BUNDLE_NEWER_LAYOUT``, and as :meth:`Bundle.further`.
     """
-    try:
-        found = _SETUP.validate_json(bundle.further(SETUP_WORD) or "")
-    except ValidationError as fault:
-        raise BundleRefused("BUNDLE_UNREADABLE", "the bundle does not say how its networks are made") from fault
-    if found.layout > LAYOUT:
-        raise BundleRefused(
-            "BUNDLE_NEWER_LAYOUT", f"the networks have layout {found.layout}, this version reads {LAYOUT}"
-        )
-    return found
+    return read_setup(bundle, SETUP_WORD, _SETUP, LAYOUT)
 
 
 @dataclass(frozen=True, eq=False)

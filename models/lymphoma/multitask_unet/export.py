@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lymphoma.evaluation.input_cohort import InputCohort
-from lymphoma.evaluation.own_evidence import kept_out_of_fold, own_evidence
+from lymphoma.evaluation.own_evidence import SystemWords, kept_out_of_fold, own_description, own_evidence
 from lymphoma.multitask_unet.ensemble import SETUP_WORD, Member, Setup
 from lymphoma.multitask_unet.fit import MultitaskFit
 from lymphoma.multitask_unet.inputs import SUV_MOST, WAY
@@ -14,7 +14,7 @@ from lymphoma.multitask_unet.shape import MODELS
 from lymphoma.multitask_unet.system import CHANCE_NAME
 from lymphoma.training.bundle import Bundle, Survival, export_bundle
 from lymphoma.training.evidence import MetricEstimate
-from lymphoma.training.metadata import Description, TensorFormat, contents_digest
+from lymphoma.training.metadata import TensorFormat
 
 __all__ = ["VERSION", "export_multitask_unet"]
 
@@ -53,7 +53,14 @@ def export_multitask_unet(
     )
     return export_bundle(
         folder,
-        _description(fit, cohort, name, generator, folds_digest, limits),
+        own_description(
+            patients,
+            _words(fit, limits),
+            name=name,
+            folds=1 if fit.learned_on else len(fit.networks),
+            folds_digest=folds_digest,
+            generator=generator,
+        ),
         {one.name: one.network.state_dict() for one in fit.networks},
         fit.networks[0].training,
         fit.statistics,
@@ -71,30 +78,13 @@ def _figures(fit: MultitaskFit, cohort: str) -> list[MetricEstimate]:
     return [MetricEstimate(name, value, None, None, cohort) for name, value in found]
 
 
-def _description(
-    fit: MultitaskFit,
-    cohort: InputCohort,
-    name: str,
-    generator: str | None,
-    folds_digest: str | None,
-    limits: Sequence[str],
-) -> Description:
-    patients, config = cohort.patients, fit.config
-    return Description(
-        name=name,
-        system="multitask_unet",
-        version=VERSION,
-        task="Chance of an event within 24 months in aggressive lymphoma from baseline FDG PET",
-        description=f"Multi-task U-Net with deep supervision, model {config.model} of the paper, on the PET alone.",
-        authors="Fitted with Nodal on the cohort named below",
-        copyright="Apache-2.0",
-        changelog={VERSION: "first fit"},
-        trained_on="virtual" if patients.virtual else "patients",
-        cohort=patients.cohort,
-        cohort_digest=contents_digest(patients.contents),
-        folds=1 if fit.learned_on else len(fit.networks),
-        folds_digest=folds_digest,
-        generator=(generator or "not told") if patients.virtual else None,
+def _words(fit: MultitaskFit, limits: Sequence[str]) -> SystemWords:
+    config = fit.config
+    return SystemWords(
+        "multitask_unet",
+        VERSION,
+        "Chance of an event within 24 months in aggressive lymphoma from baseline FDG PET",
+        f"Multi-task U-Net with deep supervision, model {config.model} of the paper, on the PET alone.",
         inputs={
             "pet": TensorFormat(
                 "image", "SUV by body weight", 1, config.size, "float32", (0.0, SUV_MOST), False, {"0": "PET"}
@@ -105,7 +95,6 @@ def _description(
                 "probabilities", "chance", 1, (1,), "float32", (0.0, 1.0), False, {"0": "event within 24 months"}
             )
         },
-        intended_use="Prognosis before treatment, read by a physician beside the published indices.",
         limits=(*_limits(fit), *limits),
     )
 

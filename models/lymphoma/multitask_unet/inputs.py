@@ -42,9 +42,7 @@ def inputs_of(study: StudyArrays, size: Size = SMALL_SIZE) -> Arrays:
         NotComputable: ``NO_AVID_LESION``: no accepted lesion; ``OUTSIDE_FIELD``: more than 5 % of their volume lies
             outside the field.
     """
-    labels = study.lesion_map.array
-    kept = labels > 0 if study.accepted is None else np.isin(labels, [one for one in study.accepted if one > 0])
-    return _inputs(study.suv, study.ct_hu, study.lesion_map.with_array(kept), study.anatomy, size)
+    return _inputs(study.suv, study.ct_hu, study.lesion_map.with_array(study.counted), study.anatomy, size)
 
 
 def inputs_of_case(case: Case, size: Size = SMALL_SIZE) -> Arrays:

@@ -151,6 +151,10 @@ class PatientFolder(Generic[S]):
     def __contains__(self, content: str) -> bool:
         return content in self._index.patients
 
+    def lacks(self, content: str) -> bool:
+        """Whether the folder holds neither the patient nor the reason why not."""
+        return content not in self and content not in self.passed_over
+
     def __len__(self) -> int:
         return len(self._index.patients)
 

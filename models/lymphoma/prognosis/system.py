@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from lymphoma.anatomy.organs import Anatomy
 from lymphoma.imaging.volume import Volume
 from lymphoma.prognosis.measures import PetMeasures
@@ -39,6 +42,12 @@ class StudyArrays:
     pet: PetMeasures
     pooler: FeaturePooler | None = None
     accepted: tuple[int, ...] | None = None
+
+    @property
+    def counted(self) -> npt.NDArray[np.bool_]:
+        """Voxels of the lesions that count."""
+        labels = self.lesion_map.array
+        return np.asarray(labels > 0 if self.accepted is None else np.isin(labels, self.accepted))
 
 
 @dataclass(frozen=True)

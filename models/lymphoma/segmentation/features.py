@@ -87,7 +87,7 @@ class Kept:
 
     def wants(self, content: str) -> bool:
         """Whether a folder holds neither the patient nor the reason why not."""
-        return any(content not in one and content not in one.passed_over for one in self.folders.values())
+        return any(one.lacks(content) for one in self.folders.values())
 
     def pass_over(self, content: str, code: str) -> None:
         """In all folders."""
@@ -109,7 +109,7 @@ class Kept:
                 FeaturePatient(content, seen.centre, study.clinical, study.pet, seen.outcomes, seen.pooled, seen.truth)
             )
         for learner, folder in self.inputs.values():
-            if content in folder or content in folder.passed_over:
+            if not folder.lacks(content):
                 continue
             try:
                 folder.keep(seen.known(learner.inputs(study)))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
-from io import BytesIO
 
 import numpy as np
 
 from lymphoma.errors import NotComputable
+from lymphoma.evaluation.input_cohort import stored_truth
 from lymphoma.imaging.registration import apply, register_ct
 from lymphoma.imaging.volume import Volume
 from lymphoma.lesions.measures import measure_lesions
@@ -103,12 +103,10 @@ def _seen(patient: VirtualPatient, case: Case, tools: Tools) -> VirtualStudy:
         raise NotComputable("OUT_OF_DISTRIBUTION", "the scan is unlike those that the networks learned from")
     lesions, pooled = accepted_part(done.delineation)
     truth = stack_features([features_of(patient, noise_free=True)])
-    stored = BytesIO()
-    truth.save(stored)
     clinical, pet = case.subject.clinical, _measures(case.suv, lesions, patient)
     study = StudyArrays(case.suv, ct_hu, lesions, done.anatomy, clinical, pet)
     outcomes = _outcomes(truth, patient.plan.seed)
-    return VirtualStudy(case.subject.content, case.subject.centre, study, outcomes, pooled, stored.getvalue())
+    return VirtualStudy(case.subject.content, case.subject.centre, study, outcomes, pooled, stored_truth(truth))
 
 
 def _measures(suv: Volume, lesions: Volume, patient: VirtualPatient) -> PetMeasures:

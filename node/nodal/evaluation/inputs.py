@@ -48,8 +48,5 @@ def inputs_of_cohort(
             )
         )
 
-    def wanted(content: str) -> bool:
-        return content not in kept and content not in kept.passed_over
-
-    studies.each(wanted, see, kept.pass_over, progress)
+    studies.each(kept.lacks, see, kept.pass_over, progress)
     return input_cohort(kept, patients)

@@ -57,10 +57,7 @@ def pooled_cohort(folder: Path, patients: Patients, settings: Settings, progress
             )
         )
 
-    def wanted(content: str) -> bool:
-        return content not in kept and content not in kept.passed_over
-
-    studies.each(wanted, see, kept.pass_over, progress)
+    studies.each(kept.lacks, see, kept.pass_over, progress)
     return cohort_of_patients(kept, patients)
 
 
