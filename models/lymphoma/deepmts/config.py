@@ -10,10 +10,10 @@ from pydantic.dataclasses import dataclass
 
 from lymphoma.deepmts.augment import Augment
 from lymphoma.deepmts.field import LONG, BodyField
-from lymphoma.deepmts.loss import Ties
 from lymphoma.deepmts.network import DeepMts, Shape
 from lymphoma.deepmts.single_task import SingleTask
 from lymphoma.prognosis.model import CutOffRule, Endpoint
+from lymphoma.prognosis.survival_loss import Ties
 from lymphoma.training.config import TrainConfig
 from lymphoma.training.yaml_tree import read_tree
 

@@ -11,13 +11,13 @@ import torch
 
 from lymphoma.deepmts.config import DeepMtsConfig
 from lymphoma.deepmts.ensemble import score_name
-from lymphoma.deepmts.loss import cox_loss
 from lymphoma.deepmts.networks import EndpointNetworks, disjoint_network, fold_networks
 from lymphoma.deepmts.range import RANGE_NAMES, range_features
 from lymphoma.evaluation.input_cohort import InputCohort
 from lymphoma.prognosis.covariates import SCORE, covariate
 from lymphoma.prognosis.cross_fit import CrossFit, Progress, cross_fit, fit_each
 from lymphoma.prognosis.model import Endpoint
+from lymphoma.prognosis.survival_loss import cox_loss
 from lymphoma.training.folds import Folds
 from lymphoma.training.statistics import RangeStatistics, fit_statistics
 

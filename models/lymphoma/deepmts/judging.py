@@ -11,10 +11,10 @@ import numpy.typing as npt
 import torch
 
 from lymphoma.deepmts.inputs import LESION_SHARE, MASK_ONE
-from lymphoma.deepmts.loss import risk
 from lymphoma.deepmts.network import DeepMts, Images, Predicted
 from lymphoma.deepmts.single_task import SingleTask
 from lymphoma.errors import NotComputable
+from lymphoma.prognosis.survival_loss import risk
 
 __all__ = ["CUT", "Arrays", "Network", "Read", "Scale", "Word", "dice", "images_of", "judge", "lesion_mask"]
 

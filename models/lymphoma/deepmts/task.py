@@ -13,9 +13,10 @@ import torch
 from lymphoma.deepmts.augment import augmented
 from lymphoma.deepmts.config import DeepMtsConfig, network_of
 from lymphoma.deepmts.judging import Arrays, Network, Read, images_of, judge
-from lymphoma.deepmts.loss import TimeBins, cox_loss, dice_loss, discrete_loss, fit_bins, fit_hazards, l2
+from lymphoma.deepmts.loss import dice_loss, l2
 from lymphoma.deepmts.network import Images, Predicted
 from lymphoma.errors import NotComputable
+from lymphoma.prognosis.survival_loss import TimeBins, cox_loss, fit_bins, hazard_logits, nll
 from lymphoma.survival.concordance import harrell
 from lymphoma.survival.follow_up import FollowUp
 from lymphoma.training.batches import balanced_batch
@@ -95,7 +96,7 @@ class DeepMtsTask:
     @cached_property
     def hazards(self) -> torch.Tensor | None:
         """Logits of the constant hazards of the training patients, (bins,); None for a Cox head."""
-        return None if self.bins is None else fit_hazards(self.bins, self.training.follow_up)
+        return None if self.bins is None else hazard_logits(self.bins, self.training.follow_up)
 
     def network(self) -> Network:
         """A discrete head starts at the hazards of the training patients, the same for everybody: from random slopes
@@ -154,7 +155,7 @@ class DeepMtsTask:
     def _survival(self, logits: torch.Tensor, batch: Batch) -> torch.Tensor:
         if self.config.head == "cox":
             return cox_loss(logits[:, 0], batch.months, batch.event, ties=self.config.losses.ties)
-        return discrete_loss(logits, batch.bins, batch.event)
+        return nll(logits, batch.bins, batch.event)
 
     @cached_property
     def _outcomes(self) -> Batch:

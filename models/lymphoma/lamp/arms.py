@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from lymphoma.lamp.loss import Ties
 from lymphoma.lamp.network import HeadShape
+from lymphoma.prognosis.survival_loss import Ties
 from lymphoma.training.config import OptimiserConfig, TrainConfig, ValidationConfig
 
 __all__ = ["ARMS", "Arm", "OrganRows", "train_config"]

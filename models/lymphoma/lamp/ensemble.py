@@ -18,11 +18,11 @@ from pydantic import TypeAdapter
 
 from lymphoma.errors import BundleRefused, NotComputable
 from lymphoma.lamp.bags import LesionBags, bag_of
-from lymphoma.lamp.loss import risk
 from lymphoma.lamp.network import HeadShape, LampHead
 from lymphoma.prognosis.measures import PetMeasures
 from lymphoma.prognosis.model import Endpoint
 from lymphoma.prognosis.pooled import PooledFeatures
+from lymphoma.prognosis.survival_loss import risk
 from lymphoma.training.bundle import Bundle
 from lymphoma.training.setup import read_setup
 from lymphoma.training.weights import Tensors

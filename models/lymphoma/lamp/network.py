@@ -136,7 +136,7 @@ class LampHead(torch.nn.Module):
         few patients may then keep.
 
         Args:
-            intercepts: (bins,), logits of the training fold's bin hazards (:func:`lymphoma.lamp.loss.intercepts`);
+            intercepts: (bins,), of :func:`lymphoma.prognosis.survival_loss.hazard_logits` for the training fold;
                 None leaves a Cox head, which has none.
         """
         with torch.no_grad():

@@ -13,8 +13,8 @@ import torch
 from lymphoma.errors import ConfigInvalid, NotComputable
 from lymphoma.lamp.arms import Arm, train_config
 from lymphoma.lamp.bags import LesionBags
-from lymphoma.lamp.loss import TimeBins, bin_hazards, constant_nll, cox_loss, fit_bins, intercepts, nll, risk
 from lymphoma.lamp.network import LampHead
+from lymphoma.prognosis.survival_loss import TimeBins, cox_loss, fit_bins, hazard_logits, nll, risk
 from lymphoma.survival.concordance import harrell
 from lymphoma.survival.follow_up import FollowUp
 from lymphoma.training.batches import draws_of, passing_batch
@@ -95,16 +95,15 @@ class HeadTask:
         return fit_bins(self.training.follow_up, self.arm.shape.bins)
 
     @cached_property
-    def hazards(self) -> Floats:
-        """Constant hazards of the training fold, shape (bins,)."""
-        follow_up = self.training.follow_up
-        return bin_hazards(self.bins.of(follow_up.months), follow_up.event, self.arm.shape.bins)
+    def hazards(self) -> torch.Tensor | None:
+        """Logits of the constant hazards of the training fold, (bins,); None for a Cox head."""
+        return hazard_logits(self.bins, self.training.follow_up) if self.arm.shape.head == "discrete" else None
 
     def network(self) -> LampHead:
         head = LampHead(self.arm.shape)
         head.standardise_by(self.training.bags)
         if self.arm.start_at_hazards:
-            head.start_at(intercepts(self.hazards) if self.arm.shape.head == "discrete" else None)
+            head.start_at(self.hazards)
         return head
 
     def batch(self, draw: Draw) -> HeadBatch:
@@ -127,11 +126,9 @@ class HeadTask:
     @property
     def null_loss(self) -> NullLoss:
         """Constant hazards of the training fold on the validation patients; equal risks for a Cox head."""
-        batch = self._validating
-        if self.arm.shape.head == "cox":
-            return NullLoss("nll", float(self._loss(torch.zeros((len(batch.bags), 1)), batch)))
-        event = self.validation.follow_up.event
-        return NullLoss("nll", constant_nll(self.hazards, batch.bins.numpy(), event, alpha=self.arm.alpha))
+        logits = torch.zeros(1) if self.hazards is None else self.hazards
+        everybody = logits.expand(len(self.validation.bags), -1)
+        return NullLoss("nll", float(self._loss(everybody, self._validating)))
 
     def _loss(self, logits: torch.Tensor, batch: HeadBatch) -> torch.Tensor:
         if self.arm.shape.head == "cox":

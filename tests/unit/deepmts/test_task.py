@@ -11,10 +11,10 @@ from lymphoma.deepmts.augment import Augment, augmented
 from lymphoma.deepmts.config import PUBLISHED, SHIPPED, read_deepmts_config
 from lymphoma.deepmts.field import CUBE_128
 from lymphoma.deepmts.judging import images_of, judge
-from lymphoma.deepmts.loss import cox_loss
 from lymphoma.deepmts.network import Images
 from lymphoma.deepmts.task import DeepMtsTask, LearningSet
 from lymphoma.errors import ConfigInvalid, NotComputable
+from lymphoma.prognosis.survival_loss import cox_loss
 from lymphoma.survival.follow_up import FollowUp
 from lymphoma.training.schedule import rate_factor
 from lymphoma.training.task import Draw

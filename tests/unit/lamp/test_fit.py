@@ -16,8 +16,8 @@ from lymphoma.lamp.ensemble import ensemble_of, setup_of
 from lymphoma.lamp.export import export_lamp
 from lymphoma.lamp.fit import LampFit, fit_lamp
 from lymphoma.lamp.heads import bags_of, fit_heads
-from lymphoma.lamp.loss import risk
 from lymphoma.lamp.patients import LampCohort
+from lymphoma.prognosis.survival_loss import risk
 from lymphoma.survival.concordance import harrell
 from lymphoma.training.bundle import Bundle, load_bundle
 from lymphoma.training.case import Outcome

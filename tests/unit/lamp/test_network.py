@@ -11,8 +11,8 @@ from lymphoma.errors import NotComputable
 from lymphoma.lamp.arms import ARMS
 from lymphoma.lamp.bags import LesionBags, bag_of, pad_bags
 from lymphoma.lamp.context import LesionAnatomyContext, LesionPerceptron
-from lymphoma.lamp.loss import risk
 from lymphoma.lamp.network import HeadShape, LampHead
+from lymphoma.prognosis.survival_loss import risk
 
 from tests.unit.lamp.made_up import one_patient, patients
 

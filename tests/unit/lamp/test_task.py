@@ -10,10 +10,10 @@ import pytest
 import torch
 from lymphoma.errors import ConfigInvalid
 from lymphoma.lamp.arms import ARMS, Arm, train_config
-from lymphoma.lamp.loss import constant_nll, nll
 from lymphoma.lamp.network import HeadShape
 from lymphoma.lamp.organs import rows_for
 from lymphoma.lamp.task import HeadTask, LearningSet, risk_of, train_in_memory, train_on_all
+from lymphoma.prognosis.survival_loss import nll
 from lymphoma.survival.concordance import harrell
 from lymphoma.survival.follow_up import FollowUp
 from lymphoma.training.batches import draws_of
@@ -75,8 +75,9 @@ def test_the_head_starts_at_the_constant_hazard_null() -> None:
 def test_the_null_is_the_training_fold_s_hazards_on_the_validation_patients() -> None:
     one = task(small("paper"))
     follow_up = one.validation.follow_up
-    wanted = constant_nll(one.hazards, one.bins.of(follow_up.months), follow_up.event)
-    assert one.null_loss.value == pytest.approx(wanted)
+    at = torch.tensor(one.bins.of(follow_up.months))
+    wanted = nll(one.hazards.expand(follow_up.n, -1), at, torch.tensor(follow_up.event))
+    assert one.null_loss.value == pytest.approx(wanted.item())
     other = replace(one, validation=learning(9, 40, 8))
     assert other.bins == one.bins, "nothing is fitted on validation patients"
     assert other.hazards.tolist() == one.hazards.tolist()

@@ -1,14 +1,20 @@
-"""The losses against numbers worked out by hand, against lifelines, and against themselves."""
+"""The losses of survival against numbers worked out by hand, and against other libraries."""
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from lifelines import CoxPHFitter
 from lymphoma.errors import NotComputable
-from lymphoma.lamp.loss import TimeBins, bin_hazards, constant_nll, cox_loss, fit_bins, intercepts, nll, risk
+from lymphoma.prognosis.survival_loss import TimeBins, cox_loss, fit_bins, hazard_logits, nll, risk
 from lymphoma.survival.cox import fit_cox
 from lymphoma.survival.follow_up import FollowUp
+from sksurv.linear_model import CoxPHSurvivalAnalysis
+from sksurv.util import Surv
 
 pytestmark = pytest.mark.unit
 
@@ -16,7 +22,7 @@ HAZARDS = torch.tensor([[0.1, 0.2, 0.3, 0.4]], dtype=torch.float64)
 LOGITS = torch.logit(HAZARDS)
 
 
-@pytest.mark.paper("lamp-head")
+@pytest.mark.paper("lamp-head", "deepmts-discrete")
 def test_loss_of_an_event_and_of_a_censored_patient() -> None:
     at = torch.tensor([2])
     assert nll(LOGITS, at, torch.tensor([True])).item() == pytest.approx(-np.log(0.9 * 0.8 * 0.3))
@@ -58,31 +64,26 @@ def test_bins_need_events() -> None:
 
 
 def test_no_constant_hazards_do_better_than_those_fitted() -> None:
-    rng = np.random.default_rng(0)
-    bins, event = rng.integers(4, size=400), rng.random(400) < 0.4
-    fitted = bin_hazards(bins, event, 4)
-    best = constant_nll(fitted, bins, event)
-    for _ in range(50):
-        other = np.clip(fitted * np.exp(rng.normal(0, 0.1, 4)), 0.01, 0.99)
-        assert constant_nll(other, bins, event) >= best
-    assert torch.sigmoid(intercepts(fitted)).numpy() == pytest.approx(fitted, abs=1e-6)
+    rng = np.random.default_rng(1)
+    follow_up = FollowUp(rng.exponential(20, 200) + 0.1, rng.random(200) < 0.5)
+    bins = fit_bins(follow_up)
+    logits = hazard_logits(bins, follow_up)
+    at, event = torch.tensor(bins.of(follow_up.months)), torch.tensor(follow_up.event)
+    least = nll(logits.expand(200, -1), at, event).item()
+    for change in torch.randn((20, 4), generator=torch.Generator().manual_seed(0)):
+        assert nll((logits + 0.3 * change).expand(200, -1), at, event).item() > least
 
 
-def test_a_bin_without_events_keeps_a_hazard_above_zero() -> None:
-    hazards = bin_hazards(np.array([0, 1, 2, 3]), np.array([True, False, False, True]), 4)
-    assert ((hazards > 0) & (hazards < 1)).all()
+def test_a_bin_without_events_and_one_of_events_alone_keep_a_hazard_between_0_and_1() -> None:
+    follow_up = FollowUp(np.array([1.0, 2.0, 3.0, 4.0]), np.array([True, False, False, True]))
+    hazards = torch.sigmoid(hazard_logits(TimeBins((1.5, 2.5, 3.5)), follow_up))
+    assert hazards.tolist() == pytest.approx([0.25, 0.5 / 4, 0.5 / 3, 1.5 / 2])
 
 
 def test_risk_is_minus_the_sum_of_survival() -> None:
     survival = np.cumprod(1 - HAZARDS.numpy()[0])
     assert risk(LOGITS).item() == pytest.approx(-survival.sum())
     assert risk(torch.tensor([[1.5]])).item() == 1.5
-
-
-def test_cox_loss_of_equal_risks() -> None:
-    """Four events one after another: ln(4!) / 4."""
-    loss = cox_loss(torch.zeros(4), torch.arange(1.0, 5.0), torch.ones(4, dtype=torch.bool))
-    assert loss.item() == pytest.approx(np.log(24) / 4)
 
 
 @pytest.mark.parametrize("ties", ["breslow", "efron"])
@@ -122,3 +123,62 @@ def test_cox_loss_stands_large_risks_and_no_events() -> None:
     assert torch.isfinite(loss)
     assert torch.isfinite(r.grad).all()
     assert cox_loss(r, months, torch.zeros(3, dtype=torch.bool)).item() == 0
+
+
+@pytest.mark.paper("deepmts-cox")
+def test_equal_risks_of_four_events() -> None:
+    loss = cox_loss(torch.zeros(4), torch.tensor([1.0, 2.0, 3.0, 4.0]), torch.ones(4, dtype=torch.bool))
+    assert loss.item() == pytest.approx(math.log(24) / 4)
+    assert loss.item() == pytest.approx(0.7945, abs=5e-5)
+
+
+@pytest.mark.paper("deepmts-cox")
+def test_cox_loss_by_hand_with_censoring() -> None:
+    r = torch.tensor([0.5, -1.0, 2.0], dtype=torch.float64)
+    loss = cox_loss(r, torch.tensor([2.0, 1.0, 3.0]), torch.tensor([True, False, False]))
+    assert loss.item() == pytest.approx(math.log(math.exp(0.5) + math.exp(2.0)) - 0.5)
+
+
+def test_ties_by_hand() -> None:
+    r, months, event = torch.zeros(3), torch.tensor([1.0, 1.0, 2.0]), torch.tensor([True, True, False])
+    assert cox_loss(r, months, event, ties="breslow").item() == pytest.approx(2 * math.log(3) / 2)
+    assert cox_loss(r, months, event, ties="efron").item() == pytest.approx((math.log(3) + math.log(2)) / 2)
+
+
+@pytest.mark.paper("deepmts-ties")
+def test_cox_loss_is_the_likelihood_of_other_libraries() -> None:
+    rng = np.random.default_rng(4)
+    x, months = rng.normal(size=(60, 2)), rng.integers(1, 15, 60).astype(float)  # many ties
+    event = rng.random(60) < 0.6
+    told = (torch.tensor(months), torch.tensor(event))
+    frame = pd.DataFrame({"a": x[:, 0], "b": x[:, 1], "t": months, "e": event})
+    efron = CoxPHFitter().fit(frame, "t", "e")  # Efron is all that lifelines has
+    r = torch.tensor(x @ efron.params_.to_numpy())
+    assert cox_loss(r, *told).item() * event.sum() == pytest.approx(-efron.log_likelihood_, abs=1e-6)
+    fitted = {
+        ties: torch.tensor(x @ CoxPHSurvivalAnalysis(ties=ties).fit(x, Surv.from_arrays(event, months)).coef_)
+        for ties in ("breslow", "efron")
+    }
+    for ties, own in fitted.items():
+        leaf = own.clone().requires_grad_()
+        cox_loss(leaf, *told, ties=ties).backward()
+        slope = torch.tensor(x).T @ leaf.grad
+        assert slope.abs().max().item() < 1e-7, f"the other library's maximum for {ties} is not ours"
+
+
+@pytest.mark.paper("deepmts-cox-stable")
+def test_cox_loss_does_not_overflow() -> None:
+    r = torch.tensor([900.0, -900.0, 0.0], requires_grad=True)
+    loss = cox_loss(r, torch.tensor([3.0, 1.0, 2.0]), torch.tensor([True, True, True]))
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert torch.isfinite(r.grad).all()
+    assert loss.item() == pytest.approx((1800.0 + 900.0) / 3)
+
+
+def test_a_batch_without_events_costs_nothing_and_has_a_gradient() -> None:
+    r = torch.ones(3, requires_grad=True)
+    loss = cox_loss(r, torch.tensor([3.0, 1.0, 2.0]), torch.zeros(3, dtype=torch.bool))
+    loss.backward()
+    assert loss.item() == 0.0
+    assert r.grad.tolist() == [0.0, 0.0, 0.0]
