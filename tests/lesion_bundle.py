@@ -43,7 +43,7 @@ def lesion_bundle(folder: Path, statistics: RangeStatistics | None = None, seed:
     save_weights(run, network.state_dict(), network.state_dict())
     result = TrainingResult("finished", 1, 1, {}, None, True, 0, "cpu", "float32", 1, "2", config_digest(config))
     write_result(run, result)
-    return export_lesion_network(folder, run, statistics or any_scan(), _reviewer().to_json(), SHAPE)
+    return export_lesion_network(folder, run, statistics or any_scan(), _reviewer().to_json(), shape=SHAPE)
 
 
 def _reviewer() -> Reviewer:
