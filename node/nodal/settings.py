@@ -152,7 +152,7 @@ class SuvSettings(_Frozen):
 class SegmentationSettings(_Frozen):
     """How lesions are delineated."""
 
-    method: SegmentationMethod = Field("suv4", description="Threshold rule or network; see docs/reference.")
+    method: SegmentationMethod = Field("suv4_reviewed", description="Threshold rule or network; see docs/reference.")
     min_volume_ml: float = Field(3.0, ge=0, description="Components smaller than this are dropped, in mL.")
 
 
