@@ -200,9 +200,24 @@ def test_a_strange_scan_is_drawn_by_threshold_and_not_judged(node: Node, first: 
     assert any("physiological uptake not removed" in flag.message for flag in found.quality.flags)
 
 
-def test_the_reviewer_asked_for_and_not_there_is_a_flag(node: Node, first: Workspace, tmp_path: Path) -> None:
+def test_a_threshold_that_was_asked_for_draws_a_strange_scan_too(node: Node, first: Workspace, tmp_path: Path) -> None:
+    lesion_bundle(tmp_path / "strict", any_scan(liver_suv_log=9.0))
     settings = node.settings
-    node.settings = settings.model_copy(update={"bundles": {"lesions": tmp_path / "nowhere"}})
+    rule = settings.segmentation.model_copy(update={"method": "percent41"})
+    node.settings = settings.model_copy(update={"bundles": {"lesions": tmp_path / "strict"}, "segmentation": rule})
+    try:
+        found = findings_of(node.job(first))
+    finally:
+        node.settings = settings
+    assert (found.segmentation.method, found.segmentation.in_range) == ("percent41", "outside")
+
+
+def test_the_reviewer_asked_for_and_refused_is_a_flag(node: Node, first: Workspace, tmp_path: Path) -> None:
+    """Nor does the shipped network take the place of one that an administrator named."""
+    settings = node.settings
+    changed = shutil.copytree(settings.bundles["lesions"], tmp_path / "changed")
+    (changed / "statistics.json").write_text("{}", encoding="utf-8")
+    node.settings = settings.model_copy(update={"bundles": {"lesions": changed}})
     try:
         found = findings_of(node.job(first))
     finally:

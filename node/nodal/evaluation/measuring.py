@@ -132,6 +132,7 @@ class Measuring:
             organs = NoAnatomy() if known.organs is None else GivenAnatomy(known.organs, known.names, known.engine)
             tools = replace(tools, anatomy=organs)
         done = delineate(images.suv, images.ct_hu, tools)
-        if done.verdict is not None and done.verdict.range == "outside":
+        outside = done.verdict is not None and done.verdict.range == "outside"
+        if outside and done.drawn_by is not tools.drawn_by:
             raise Refused(Code.OUT_OF_DISTRIBUTION, "the scan is unlike those that the networks learned from")
         return done.delineation.accepted_map

@@ -18,6 +18,7 @@ from lymphoma.segmentation.nnunet import NnunetModel, open_nnunet
 from lymphoma.segmentation.open import SYSTEM, open_lesion_network
 from lymphoma.segmentation.reviewed import ReviewedSegmenter, Word
 from lymphoma.segmentation.reviewer import REVIEW_WORD, Reviewer
+from lymphoma.segmentation.thresholds import ThresholdSegmenter
 from lymphoma.segmentation.way import Tools
 from lymphoma.segmentation.whole_body import LesionNetwork
 from lymphoma.training.bundle import Bundle
@@ -94,10 +95,12 @@ def open_tools(
         bundles.append(shelf.bundles[SYSTEM])
     plain = threshold_segmenter("suv4", settings.segmentation.min_volume_ml)
     drawn_by = given or _segmenter(settings, shelf, network, words) or plain
+    # a threshold asks no network whether it knows the scan
+    unlike = drawn_by if given or isinstance(drawn_by, ThresholdSegmenter) else plain
     statistics = shelf.bundles[SYSTEM].statistics if network is not None else None
     content = [opened.content, *(one.digest for one in bundles), drawn_by.description]
     return NodeTools(
-        Tools(opened.engine, drawn_by, given or plain, statistics),
+        Tools(opened.engine, drawn_by, unlike, statistics),
         network,
         (*([opened.flag] if opened.flag else []), *flags),
         tuple(bundles),

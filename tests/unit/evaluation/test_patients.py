@@ -143,12 +143,22 @@ def test_measures_are_kept_until_the_files_change(tmp_path: Path) -> None:
 def test_a_study_without_a_contour_is_segmented_and_said(tmp_path: Path) -> None:
     cohort = fakes.cohort(tmp_path / "c", "A")
     fakes.table(cohort, fakes.row("A", reference=""))
-    patients, origins = patients_with_origins(cohort)
+    by_threshold = Settings.model_validate({"segmentation": {"method": "suv4"}})
+    patients, origins = patients_with_origins(cohort, by_threshold)
     assert (origins.segmented, origins.reference) == (1, 0)
     assert origins.method == "suv4, 3 mL"
     assert patients.pet[0].tmtv_ml == pytest.approx(fakes.HOT_ML)
     other = Settings.model_validate({"segmentation": {"method": "suv4", "min_volume_ml": 50}})
     assert patients_of(cohort, other).pet[0].tmtv_ml == 0.0  # another rule is measured anew
+
+
+def test_a_scan_that_the_networks_do_not_know_is_not_measured(tmp_path: Path) -> None:
+    """The reviewer is asked by default, and a cube is no patient."""
+    cohort = fakes.cohort(tmp_path / "c", "A")
+    fakes.table(cohort, fakes.row("A", reference=""))
+    patients, origins = patients_with_origins(cohort)
+    assert (origins.segmented, origins.unmeasured) == (0, 1)
+    assert patients.pet[0].tmtv_ml is None
 
 
 def test_a_segmentation_that_is_not_installed_is_an_error(tmp_path: Path) -> None:
