@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from nodal.findings import Findings
 from nodal.report.pdf_flow import Flow
-from nodal.report.pdf_words import amount, instant, rule, sentence
+from nodal.report.pdf_words import amount, instant, sentence
 from nodal.report.system_words import NOMOGRAM_TITLES, SYSTEM_TITLES
 
 __all__ = ["not_computed", "provenance", "series"]
+
+ENTRY_PT = 13.0
+"""Of an entry of one line."""
 
 _ITEMS = {
     "ipi": "IPI",
@@ -61,8 +64,7 @@ def provenance(flow: Flow, findings: Findings, digest: str) -> None:
         ("Node", f"Nodal {findings.provenance.node_version}"),
         (
             "Segmentation",
-            f"{used.method}: {rule(used)}, "
-            f"at least {amount(used.min_volume_ml)} mL, anatomy engine {used.anatomy_engine}",
+            f"{used.method}, at least {amount(used.min_volume_ml)} mL, anatomy engine {used.anatomy_engine}",
         ),
     ]
     if used.reference_sop_instance_uid:
@@ -77,7 +79,7 @@ def provenance(flow: Flow, findings: Findings, digest: str) -> None:
     entries += [("Bundle", f"{b.name} {b.version}, SHA-256 {b.sha256}") for b in findings.provenance.bundles]
     if not findings.provenance.bundles:
         entries.append(("Trained bundles", "none took part"))
-    entries += [
+    identity = [
         ("Latest input", instant(findings.content_datetime)),
         ("Study", findings.study_instance_uid),
         ("PET series", findings.pet_series_instance_uid),
@@ -87,6 +89,9 @@ def provenance(flow: Flow, findings: Findings, digest: str) -> None:
         ("Findings", f"SHA-256 {digest}"),
     ]
     if findings.predecessor_sr_uid:
-        entries.append(("Replaces the report", findings.predecessor_sr_uid))
+        identity.append(("Replaces the report", findings.predecessor_sr_uid))
     for label, text in entries:
+        flow.entry(label, text)
+    flow.ensure(len(identity) * ENTRY_PT)  # on one page, whichever it is
+    for label, text in identity:
         flow.entry(label, text)
