@@ -17,13 +17,15 @@ from lymphoma.lamp.export import export_lamp
 from lymphoma.lamp.fit import LampFit, fit_lamp
 from lymphoma.lamp.heads import bags_of, fit_heads
 from lymphoma.lamp.patients import LampCohort
+from lymphoma.lamp.train import main
+from lymphoma.prognosis.feature_folder import FeatureFolder
 from lymphoma.prognosis.survival_loss import risk
 from lymphoma.survival.concordance import harrell
 from lymphoma.training.bundle import Bundle, load_bundle
 from lymphoma.training.case import Outcome
 from lymphoma.training.folds import Fold
 
-from tests.unit.lamp.cohorts import NETWORK, ORGANS, cohort
+from tests.unit.lamp.cohorts import NETWORK, ORGANS, SOURCE, cohort, patient
 
 pytestmark = pytest.mark.unit
 
@@ -138,3 +140,19 @@ def test_the_shipped_configuration_is_read_and_faults_are_named(tmp_path: Path) 
         (tmp_path / "t.yaml").write_text(text, encoding="utf-8")
         with pytest.raises(ConfigInvalid, match=said):
             read_heads_config(tmp_path / "t.yaml")
+
+
+def test_the_command_makes_a_bundle_of_a_folder_of_features(tmp_path: Path) -> None:
+    folder = FeatureFolder.make(tmp_path / "features", SOURCE)
+    for seed in range(80):
+        folder.add(patient(seed))
+    config = tmp_path / "train.yaml"
+    config.write_text("{endpoints: [pfs], folds: 2, seeds: 1, inner_folds: 2, steps: 20, resamples: 20}\n")
+    given = ["--features", str(folder.folder), "--out", str(tmp_path / "lamp"), "--config", str(config)]
+    assert main([*given, "--arm", "paper", "--kept", str(tmp_path / "kept")]) == 0
+    made = load_bundle(tmp_path / "lamp", ("lamp",))
+    assert (made.evidence.level, setup_of(made).network) == ("E0", NETWORK)
+    card = (tmp_path / "lamp" / "docs" / "README.md").read_text(encoding="utf-8")
+    assert "arm paper" in card
+    assert "under the mode mixed" in card
+    assert any((tmp_path / "kept").rglob("*.safetensors"))
