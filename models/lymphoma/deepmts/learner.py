@@ -12,7 +12,7 @@ from lymphoma.deepmts.auto_radio import ARRAY, features_of, radiomics_of
 from lymphoma.deepmts.config import SHIPPED, read_deepmts_config
 from lymphoma.deepmts.export import export_deepmts
 from lymphoma.deepmts.field import LONG, BodyField
-from lymphoma.deepmts.fit import DeepMtsFit, fit_deepmts
+from lymphoma.deepmts.fit import DeepMtsFit, fit_deepmts, fit_disjoint
 from lymphoma.deepmts.inputs import inputs_of
 from lymphoma.deepmts.nomogram import MtdlrConfig, OutOfFoldRisk, fit_mtdlr, for_bundle
 from lymphoma.deepmts.scoring import scores_of
@@ -67,9 +67,17 @@ class DeepMtsLearner:
             features = {ARRAY: np.full(len(NAMES), np.nan)}
         return {**arrays, **features}
 
-    def learn(self, cohort: InputCohort, out: Path, asked: Asked, progress: Progress | None = None) -> Learned:
-        """Five networks an endpoint, over the folds, and the nomogram in place of their own survival where one can be
-        fitted.
+    def learn(
+        self,
+        cohort: InputCohort,
+        out: Path,
+        asked: Asked,
+        progress: Progress | None = None,
+        *,
+        others: InputCohort | None = None,
+    ) -> Learned:
+        """Five networks an endpoint, over the folds, or one that learns on ``others``; the nomogram in place of their
+        own survival where one can be fitted.
 
         Raises:
             CannotDo: as :func:`lymphoma.deepmts.fit.fit_deepmts`; ``CONFIG_INVALID``; ``BUNDLE_EXISTS``.
@@ -81,7 +89,10 @@ class DeepMtsLearner:
             rule=asked.rule,
             training=replace(config.training, seed=asked.seed or config.training.seed),
         )
-        fit = fit_deepmts(cohort, config, folder=asked.kept, progress=progress)
+        if others is None:
+            fit = fit_deepmts(cohort, config, folder=asked.kept, progress=progress)
+        else:
+            fit = fit_disjoint(others, cohort, config, folder=asked.kept, progress=progress)
         drawn = nomogram_of(fit, cohort, self.radiomics) if self.radiomics else Drawn({}, {}, ())
         bundle = export_deepmts(
             out,

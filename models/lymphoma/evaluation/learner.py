@@ -77,8 +77,20 @@ class Learner(Protocol):
         """
         ...
 
-    def learn(self, cohort: InputCohort, out: Path, asked: Asked, progress: Progress | None = None) -> Learned:
+    def learn(
+        self,
+        cohort: InputCohort,
+        out: Path,
+        asked: Asked,
+        progress: Progress | None = None,
+        *,
+        others: InputCohort | None = None,
+    ) -> Learned:
         """Trains over the folds of a cohort and writes a bundle at ``out``.
+
+        Args:
+            others: patients to train the networks on in place of the folds; the cohort then tells how they do and fits
+                survival.
 
         Raises:
             CannotDo: with the code of the first endpoint, where none can be fitted.

@@ -10,7 +10,7 @@ from lymphoma.evaluation.input_cohort import InputCohort
 from lymphoma.evaluation.learner import Asked, Learned
 from lymphoma.multitask_unet.config import SHIPPED, MultitaskConfig, read_multitask_config
 from lymphoma.multitask_unet.export import export_multitask_unet
-from lymphoma.multitask_unet.fit import fit_multitask_unet
+from lymphoma.multitask_unet.fit import fit_disjoint, fit_multitask_unet
 from lymphoma.multitask_unet.inputs import WAY, inputs_of
 from lymphoma.multitask_unet.scoring import scores_of
 from lymphoma.multitask_unet.shape import SMALL_SIZE, Size
@@ -43,13 +43,25 @@ class MultitaskUnetLearner:
         """See :func:`lymphoma.multitask_unet.inputs.inputs_of`."""
         return inputs_of(study, self.size)
 
-    def learn(self, cohort: InputCohort, out: Path, asked: Asked, progress: Progress | None = None) -> Learned:
-        """Trains over the folds of a cohort and writes a bundle at ``out``.
+    def learn(
+        self,
+        cohort: InputCohort,
+        out: Path,
+        asked: Asked,
+        progress: Progress | None = None,
+        *,
+        others: InputCohort | None = None,
+    ) -> Learned:
+        """Trains over the folds of a cohort, or on ``others``, and writes a bundle at ``out``.
 
         Raises:
             CannotDo: as :func:`lymphoma.multitask_unet.fit.fit_multitask_unet`; ``CONFIG_INVALID``.
         """
-        fit = fit_multitask_unet(cohort, _config(asked), folder=asked.kept, progress=progress)
+        config = _config(asked)
+        if others is None:
+            fit = fit_multitask_unet(cohort, config, folder=asked.kept, progress=progress)
+        else:
+            fit = fit_disjoint(others, cohort, config, folder=asked.kept, progress=progress)
         bundle = export_multitask_unet(
             out,
             fit,
