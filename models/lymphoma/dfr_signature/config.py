@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, TypeAdapter, model_validator
 from pydantic.dataclasses import dataclass
 
-from lymphoma.dfr_signature.inputs import ImageKind, InputSettings
+from lymphoma.dfr_signature.inputs import GreyWindows, ImageKind, InputSettings
 from lymphoma.dfr_signature.keras_networks import BackboneName
 from lymphoma.dfr_signature.labels import LabelKind
 from lymphoma.dfr_signature.selection import SelectionSettings
@@ -43,7 +43,8 @@ class DfrConfig:
 
     Attributes:
         image: whose features are read. backbone, softmax: the network, and whether its 1000 outputs are probabilities
-            in place of logits [A]. label: what is learned. inputs, selection, signature: the steps between.
+            in place of logits [A]. label: what is learned. inputs, grey, selection, signature: the
+            steps between.
         endpoints, folds, seed, rule, resamples: of the survival models and of the cross-fitting. ``seed`` is that of
             the folds and of the signature; the selection has its own.
     """
@@ -53,6 +54,7 @@ class DfrConfig:
     softmax: bool = False
     label: LabelKind = "event"
     inputs: InputSettings = InputSettings()
+    grey: GreyWindows = GreyWindows()
     selection: SelectionSettings = SelectionSettings()
     signature: SignatureConfig = SignatureConfig()
     endpoints: tuple[Endpoint, ...] = ("pfs", "os")

@@ -20,7 +20,17 @@ from lymphoma.dfr_signature.crop import (
     to_lps,
 )
 from lymphoma.dfr_signature.fusion import SCALES, SD_PER_SCALE, TRUNCATE, MultiScaleFusion, fuse, fused_sections
-from lymphoma.dfr_signature.inputs import DRAWN, IMAGES, InputSettings, contours_of, crops_of, inputs_of, way_of
+from lymphoma.dfr_signature.inputs import (
+    DRAWN,
+    IMAGES,
+    GreyWindows,
+    InputSettings,
+    contours_of,
+    crops_of,
+    inputs_of,
+    pixels_of,
+    way_of,
+)
 from lymphoma.dfr_signature.preparation import PreparationSettings, prepare, windowed
 from lymphoma.errors import NotComputable
 from lymphoma.imaging.body import body_mask
@@ -270,7 +280,7 @@ def test_inputs_are_crops_of_three_images_for_three_contours_under_a_megabyte() 
     assert sum(crops.nbytes for crops in arrays.values()) < 1e6
     assert not np.array_equal(arrays[DRAWN], arrays["dilated"])
     assert not np.array_equal(arrays[DRAWN], arrays["shifted"])
-    assert crops_of(arrays, "pet").shape == (1, 224, 224, 3)
+    assert crops_of(arrays, "pet").shape == (1, 224, 224)
     with pytest.raises(NotComputable, match="FEATURES_UNREADABLE"):
         crops_of(arrays, "pet", "eroded")
 
@@ -284,9 +294,22 @@ def test_inputs_show_the_lesion_of_each_image_where_it_lies() -> None:
     square = Square(13, 14.0, 16.5, 25.0 + 24.0)
     for image, volume in zip(IMAGES, (fused, made.ct, made.pet), strict=True):
         expected = cropped(volume.array[13], square, volume.spacing_mm)
-        np.testing.assert_allclose(crops_of(arrays, image)[0, ..., 0], expected, rtol=1e-3, atol=1e-3)  # float16
-    middle, corner = crops_of(arrays, "pet")[0, 112, 112, 0], crops_of(arrays, "pet")[0, 0, 0, 0]
+        np.testing.assert_allclose(crops_of(arrays, image)[0], expected, rtol=1e-3, atol=1e-3)  # float16
+    middle, corner = crops_of(arrays, "pet")[0, 112, 112], crops_of(arrays, "pet")[0, 0, 0]
     assert middle > corner + 2
+
+
+@pytest.mark.paper("dfr-grey")
+def test_pixels_are_grey_levels_of_a_fixed_window_in_three_equal_channels() -> None:
+    crops = np.zeros((3, 2, 224, 224), dtype=np.float16)
+    crops[2, 0, 0, :5] = (-30.0, -1.0, 1.0, 15.0, 30.0)
+    pixels = pixels_of({DRAWN: crops}, "pet", windows=GreyWindows(pet=(-1.0, 15.0)))
+    assert pixels.shape == (2, 224, 224, 3)
+    assert pixels.dtype == np.float32
+    assert pixels[0, 0, :5, 1].tolist() == pytest.approx([0.0, 0.0, 255 / 8, 255.0, 255.0])
+    assert np.ptp(pixels, axis=-1).max() == 0
+    # a lesion twice as hot in the same patient is brighter: the window is not that of the crop
+    assert pixels_of({DRAWN: crops * np.float16(0.5)}, "pet")[0, 0, 3, 0] < pixels[0, 0, 3, 0]
 
 
 def test_lesions_that_do_not_count_and_the_order_of_axes_change_nothing() -> None:
