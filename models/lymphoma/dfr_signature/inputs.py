@@ -107,12 +107,12 @@ class GreyWindows:
     """z-scores that are drawn as grey level 0 and 255; beyond, an image is black or white.
 
     Fixed, so that a grey level means the same in every patient; the networks expect 0 to 255, and the paper does not
-    say how it made z-scores of them [A]. A lesion of SUV 15 is at about 12 standard deviations of a body's PET; the
-    fused image is about a quarter of the PET's score and half of the CT's.
+    say how it made z-scores of them [A]. In crops of virtual patients the hottest voxel lies at 6 to 21 in the PET
+    and at 1.6 to 3.5 in the fused image; the CT lies between -2 and 3.2 there, its window having cut it off.
     """
 
     fused: tuple[float, float] = (-1.5, 5.0)
-    ct: tuple[float, float] = (-2.5, 2.5)
+    ct: tuple[float, float] = (-2.5, 3.5)
     pet: tuple[float, float] = (-1.0, 15.0)
 
     @model_validator(mode="after")

@@ -82,7 +82,7 @@ def windowed(hu: npt.NDArray[Any], settings: PreparationSettings | None = None) 
     settings = settings or PreparationSettings()
     half = settings.window_width_hu / 2
     low, high = settings.window_level_hu - half, settings.window_level_hu + half
-    return np.clip(hu, low, high).astype(np.float32)
+    return np.asarray(np.clip(hu, low, high), dtype=np.float32)
 
 
 def _smoothed(suv: Volume, body: npt.NDArray[np.bool_], settings: PreparationSettings) -> npt.NDArray[np.float32]:
