@@ -38,19 +38,14 @@ from lymphoma.errors import BundleRefused
 from lymphoma.training.weights import Tensors, verify
 
 __all__ = [
-    "GREY_RANGE",
     "Backbone",
     "BackboneWeights",
     "GivenTensors",
     "KerasCache",
     "RandomProjection",
     "WeightsFile",
-    "grey_levels",
     "open_backbone",
 ]
-
-GREY_RANGE = (-3.0, 12.0)
-"""z-scores that become black and white [A]: air lies above the first, most lesions on PET below the second."""
 
 BATCH = 8
 """Crops at a time [A]: NASNet-Large then stays near 2 GB."""
@@ -146,20 +141,6 @@ class Backbone:
     def tensors(self) -> dict[str, torch.Tensor]:
         """Its weights, for a bundle; see :func:`~lymphoma.dfr_signature.keras_networks.tensors_of`."""
         return tensors_of(self._network)
-
-
-def grey_levels(
-    z_scores: npt.NDArray[np.floating[Any]], between: tuple[float, float] = GREY_RANGE
-) -> npt.NDArray[np.float32]:
-    """z-scores as the levels 0 to 255 that the networks were made for, by one scale for every patient [A].
-
-    The paper does not say how. Stretching each crop by itself would lose how high the uptake is.
-
-    Args:
-        z_scores: of any shape. between: those that become 0 and 255; values beyond are clipped.
-    """
-    low, high = between
-    return np.clip((z_scores.astype(np.float32) - low) * (255 / (high - low)), 0, 255)
 
 
 def open_backbone(

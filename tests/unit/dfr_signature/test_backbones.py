@@ -132,6 +132,7 @@ def test_the_seed_makes_the_weights_and_other_weights_another_digest(densenet: B
     assert open_backbone(SMALLEST, GivenTensors(tensors, "changed")).digest != densenet.digest
 
 
+@pytest.mark.paper("dfr-pretrained")
 @pytest.mark.parametrize("suffix", [".safetensors", ".weights.h5", ".h5"])
 def test_weights_come_back_from_a_file(densenet: Backbone, tmp_path: Path, suffix: str) -> None:
     file = tmp_path / f"given{suffix}"
@@ -171,6 +172,7 @@ def test_weights_of_another_network_are_refused(densenet: Backbone, tmp_path: Pa
         assert refused.value.code == "BUNDLE_UNREADABLE"
 
 
+@pytest.mark.paper("dfr-pretrained")
 def test_keras_cache_is_read_and_never_filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     with pytest.raises(BundleRefused) as refused:
