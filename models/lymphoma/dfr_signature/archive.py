@@ -11,12 +11,17 @@ import io
 import zipfile
 from pathlib import Path, PurePosixPath
 
-from lymphoma.errors import BundleRefused
+import numpy as np
+import torch
 
-__all__ = ["digest_of", "packed", "unpacked"]
+from lymphoma.errors import BundleRefused
+from lymphoma.training.weights import Tensors
+
+__all__ = ["archive_of", "as_tensors", "digest_of", "packed", "unpacked"]
 
 _TIME = (1980, 1, 1, 0, 0, 0)
 """The first moment a zip can tell, for every file: a date would change the digest."""
+_NAME = "archive"
 
 
 def packed(folder: Path) -> bytes:
@@ -33,6 +38,22 @@ def packed(folder: Path) -> bytes:
 def digest_of(archive: bytes) -> str:
     """SHA-256 in hexadecimal."""
     return hashlib.sha256(archive).hexdigest()
+
+
+def as_tensors(archive: bytes) -> dict[str, torch.Tensor]:
+    """An archive as a bundle carries it among its weights: one tensor of bytes in a safetensors file."""
+    return {_NAME: torch.from_numpy(np.frombuffer(archive, dtype=np.uint8).copy())}
+
+
+def archive_of(tensors: Tensors) -> bytes:
+    """The way back.
+
+    Raises:
+        BundleRefused: ``BUNDLE_UNREADABLE``: they are other tensors.
+    """
+    if tensors.keys() != {_NAME} or tensors[_NAME].dtype != torch.uint8 or tensors[_NAME].ndim != 1:
+        raise BundleRefused("BUNDLE_UNREADABLE", "the bundle holds no archive of a signature")
+    return bytes(tensors[_NAME].numpy().tobytes())
 
 
 def unpacked(archive: bytes, sha256: str, folder: Path) -> None:

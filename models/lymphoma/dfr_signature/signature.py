@@ -164,7 +164,7 @@ def fit_signature(
         predictor.clone_for_deployment(str(kept), model=layers.final)
         _describe(kept, features.shape[1], layers)
         archive = packed(kept)
-    signature = _opened(archive, digest_of(archive))
+    signature = unpack_signature(archive, digest_of(archive))
     whole = np.empty(len(features))
     whole[known] = bagged
     whole[~known] = signature.probability(features[~known])
@@ -211,10 +211,11 @@ def open_signature(file: Path, sha256: str) -> Signature:
     """
     if not file.is_file():
         raise BundleRefused("BUNDLE_FILE_MISSING", f"{file.name} is not there")
-    return _opened(file.read_bytes(), sha256)
+    return unpack_signature(file.read_bytes(), sha256)
 
 
-def _opened(archive: bytes, sha256: str) -> Signature:
+def unpack_signature(archive: bytes, sha256: str) -> Signature:
+    """As :func:`open_signature`, from an archive that a bundle carried; ``sha256`` stands elsewhere in the bundle."""
     tabular = _autogluon()
     with tempfile.TemporaryDirectory(prefix="signature-") as place:
         unpacked(archive, sha256, Path(place))

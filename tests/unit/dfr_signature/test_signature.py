@@ -10,10 +10,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lymphoma.dfr_signature.archive import digest_of, packed, unpacked
+import torch
+from lymphoma.dfr_signature.archive import archive_of, as_tensors, digest_of, packed, unpacked
 from lymphoma.dfr_signature.config import SignatureConfig
-from lymphoma.dfr_signature.signature import FittedSignature, Learners, fit_signature, open_signature, out_of_fold
+from lymphoma.dfr_signature.signature import (
+    FittedSignature,
+    Learners,
+    fit_signature,
+    open_signature,
+    out_of_fold,
+    unpack_signature,
+)
 from lymphoma.errors import BundleRefused, NotComputable
+from lymphoma.training.weights import SHIPPED_BYTES, halved, read_weights, write_weights
 from sklearn.metrics import roc_auc_score
 
 pytestmark = pytest.mark.unit
@@ -123,6 +132,16 @@ def test_it_comes_back_from_its_archive(fitted: FittedSignature, tmp_path: Path)
     assert opened.layers == fitted.signature.layers
     assert opened.digest == digest
     assert file.stat().st_size < 15_500_000
+
+
+def test_a_bundle_carries_the_archive_among_its_weights(fitted: FittedSignature, tmp_path: Path) -> None:
+    (written,) = write_weights(tmp_path, "models", "signature_pfs", as_tensors(fitted.signature.archive), SHIPPED_BYTES)
+    archive = archive_of(halved(read_weights(tmp_path, [written])))
+    assert archive == fitted.signature.archive
+    assert unpack_signature(archive, fitted.signature.digest).layers == fitted.signature.layers
+    with pytest.raises(BundleRefused) as refused:
+        archive_of({"archive": torch.zeros(3)})
+    assert refused.value.code == "BUNDLE_UNREADABLE"
 
 
 class Writes:
