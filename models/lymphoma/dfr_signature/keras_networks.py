@@ -34,7 +34,7 @@ SIDE = 224
 CLASSES = 1000
 """Outputs of the last layer: the features."""
 
-Pixels = npt.NDArray[np.floating[Any]] | npt.NDArray[np.integer[Any]]
+Pixels = npt.NDArray[Any]
 Features = npt.NDArray[np.float32]
 
 
