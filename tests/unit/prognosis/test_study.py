@@ -132,7 +132,7 @@ def test_a_missing_covariate_leaves_a_range_and_no_single_number(shelves) -> Non
         ({"totals": replace(TOTALS, tmtv_ml=0.0, lesion_count=0)}, "indices.impi", Code.NO_AVID_LESION),
         ({"totals": replace(TOTALS, tmtv_ml=90_000.0)}, "systems.site", Code.OUT_OF_DISTRIBUTION),
         ({"clinical": ClinicalFactors(age_years=62.0)}, "indices.ipi", Code.NO_CLINICAL_RECORD),
-        ({}, "systems.lamp", Code.NO_BUNDLE),
+        ({}, "systems.multitask_unet", Code.NO_BUNDLE),
     ],
 )  # fmt: skip
 def test_what_is_not_computed_and_its_code(shelves, changes, item: str, code: Code) -> None:
@@ -179,7 +179,7 @@ def test_the_impi_has_its_place_among_the_patients_of_the_site(shelves) -> None:
 
 
 def test_only_the_systems_that_are_asked_for(shelves) -> None:
-    found = run(replace(ASKED, systems=("lamp",)), shelves["E1"])
+    found = run(replace(ASKED, systems=("multitask_unet",)), shelves["E1"])
     assert found.systems == {}
     assert "systems.site" not in codes(found)
     assert found.bundles == ()
@@ -195,7 +195,7 @@ def test_volumes_are_not_read_where_no_system_runs(shelves) -> None:
 
 def test_the_bundle_that_spoke_is_named(shelves) -> None:
     shelf = shelves["E1"]
-    (used,) = run(ASKED, shelf).bundles
+    (used,) = run(replace(ASKED, systems=("site",)), shelf).bundles
     assert used.sha256 == shelf.bundles["site"].digest
 
 
@@ -227,7 +227,7 @@ def test_a_combination_speaks_after_its_parts(tmp_path: Path) -> None:
     fits = [fit_combined(patients, parts, "pfs", resamples=50)]
     export_combined(tmp_path / "both", fits, [site], patients, name="both")
     shelf = open_shelf(Settings(state_dir=tmp_path, bundles={"site": tmp_path / "site", "both": tmp_path / "both"}))
-    found = run(replace(ASKED, virtual=True), shelf)
+    found = run(replace(ASKED, virtual=True, systems=("site", "combined")), shelf)
     assert found.systems["combined"].status == "computed"
     assert set(found.systems["combined"].endpoint) == {"pfs"}
     assert {used.name for used in found.bundles} == {"site E0", "both"}
