@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from lymphoma import segmentation
 from lymphoma.evaluation.options import Options
 from lymphoma.lamp.ensemble import setup_of
 from lymphoma.prognosis.feature_folder import FeatureFolder
@@ -16,6 +18,7 @@ from nodal.evaluation.judge import Order, judge_cohort
 from nodal.evaluation.opening import open_bundle
 from nodal.evaluation.patients import patients_of
 from nodal.evaluation.train import Training, train
+from nodal.settings import Settings
 
 from tests.bundles import feature_cohort
 from tests.unit.lamp.cohorts import NETWORK, ORGANS, SOURCE, patient
@@ -68,5 +71,8 @@ def test_a_cohort_with_features_becomes_a_bundle(tmp_path: Path) -> None:
 
 def test_without_a_lesion_network_nothing_is_trained(tmp_path: Path) -> None:
     cohort = feature_cohort(tmp_path / "cohort", 20)
+    refused = shutil.copytree(Path(segmentation.__file__).parent / "bundle", tmp_path / "refused")
+    (refused / "statistics.json").write_text("{}", encoding="utf-8")
+    settings = Settings.model_validate({"bundles": {"lesions": refused}})
     with pytest.raises(Failed, match="NOT_INSTALLED"):
-        train(Training("lamp", cohort, tmp_path / "lamp", config=quick(tmp_path)))
+        train(Training("lamp", cohort, tmp_path / "lamp", config=quick(tmp_path)), settings)
