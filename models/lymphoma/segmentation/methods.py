@@ -10,12 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from lymphoma.anatomy import Anatomy
 from lymphoma.errors import BundleRefused
 from lymphoma.imaging import Volume
-from lymphoma.inference.device import Processor
+from lymphoma.inference.device import Processor, choose
 from lymphoma.lesions import label_lesions
 from lymphoma.lesions.components import Connectivity
 from lymphoma.segmentation import candidates, describe, reviewed, reviewer
@@ -44,7 +43,9 @@ __all__ = [
     "threshold_methods",
 ]
 
-CPU = torch.device("cpu")
+PROCESSOR = choose("cpu")
+"""Of all networks here: the numbers in which a node on this machine's CPU would run them."""
+
 UNCONFIRMED = "_unconfirmed"
 """Ends the name of the map that holds lesions to be confirmed too."""
 
@@ -92,7 +93,7 @@ class PeerSegmenter:
 
     Attributes:
         probability: of a lesion, from an image of :func:`lymphoma.segmentation.network.image_of`.
-        edge_mm: of the cubes that it sees.
+        edge_mm: of the cubes that it sees. processor: in whose numbers it is called.
     """
 
     name: str
@@ -100,13 +101,15 @@ class PeerSegmenter:
     probability: Probability
     edge_mm: float
     min_volume_ml: float
+    processor: Processor
     connectivity: Connectivity = 26
     needs_organs: bool = False
 
     def segment(self, suv: Volume, ct_hu: Volume, anatomy: Anatomy) -> Delineation:
         """The lesions; see :class:`lymphoma.segmentation.Segmenter`. Organs are not looked at."""
         crop = crop_to_body(suv, ct_hu, self.edge_mm)
-        found = crop.on_pet(self.probability(image_of(crop.suv.array, crop.ct_hu.array)))
+        with self.processor.numbers():
+            found = crop.on_pet(self.probability(image_of(crop.suv.array, crop.ct_hu.array)))
         lesions = label_lesions(found > 0.5, suv.voxel_volume_ml, self.min_volume_ml, self.connectivity)
         return Delineation(suv.with_array(lesions), probability=suv.with_array(found))
 
@@ -123,8 +126,8 @@ def lamp_method(folder: Path, min_volume_ml: float) -> Method:
     Raises:
         BundleRefused, TrainingFailed: with the code of the fault.
     """
-    opened = open_lesion_network(folder, Processor(CPU))
-    probability = partial(lesion_probability, opened.network, window=opened.shape.window, device=CPU)
+    opened = open_lesion_network(folder, PROCESSOR)
+    probability = partial(lesion_probability, opened.network, window=opened.shape.window, device=PROCESSOR.device)
     return _network("lamp", probability, opened.digest, opened.shape.edge_mm, min_volume_ml)
 
 
@@ -138,12 +141,12 @@ def hybrid_method(folder: Path, review: Path | None, organs_by: str, min_volume_
     Raises:
         BundleRefused, TrainingFailed: with the code of the fault; BUNDLE_FILE_MISSING, there is no reviewer.
     """
-    opened = open_lesion_network(folder, Processor(CPU))
+    opened = open_lesion_network(folder, PROCESSOR)
     text = review.read_text(encoding="utf-8") if review else _review(folder)
     segmenter = ReviewedSegmenter(Reviewer.from_json(text), opened, min_volume_ml)
     # candidates and their description are rules, not weights: a changed line there is another method
     rules = code_digest(candidates, describe, reviewer, reviewed)
-    identity = _digest(opened.digest, text, organs_by, rules, f"{min_volume_ml:g}")
+    identity = _digest(opened.digest, text, organs_by, rules, f"{min_volume_ml:g}", PROCESSOR.words)
     return Method("hybrid", segmenter, identity, judges=True)
 
 
@@ -167,7 +170,7 @@ def plain_method(folder: Path, min_volume_ml: float) -> Method:
     trained, shape = trained_weights(folder), LampShape()
     network = plain_network(supervised=shape.supervised)
     fill(network, trained.tensors)
-    probability = partial(plain_probability, network.eval(), window=shape.window, device=CPU)
+    probability = partial(plain_probability, network.eval(), window=shape.window, device=PROCESSOR.device)
     return _network("plain", probability, trained.digest, shape.edge_mm, min_volume_ml)
 
 
@@ -184,8 +187,8 @@ def _review(folder: Path) -> str:
 
 def _network(name: str, probability: Probability, digest: str, edge_mm: float, min_volume_ml: float) -> Method:
     words = f"{name} network {digest[:12]}, probability above 0.5, components of at least {min_volume_ml:g} mL"
-    segmenter = PeerSegmenter(name, words, probability, edge_mm, min_volume_ml)
-    return Method(name, segmenter, _digest(name, digest, f"{min_volume_ml:g}"))
+    segmenter = PeerSegmenter(name, words, probability, edge_mm, min_volume_ml, PROCESSOR)
+    return Method(name, segmenter, _digest(name, digest, f"{min_volume_ml:g}", PROCESSOR.words))
 
 
 def _digest(*parts: str) -> str:

@@ -69,11 +69,14 @@ ABLATION = (
 )
 """The ablation table: each part of LAMP left out, or something else of its size in its place."""
 ENDS = (5000, 160)
+FIRST_TIERS = 2
+"""The positive control and the ablation table, in as many repetitions as an interval needs before all others."""
 TIERS: tuple[tuple[_Block, ...], ...] = (
     (
         _Block("clean", (PLAIN_WORST, "worst_lesion"), (5000,), POSITIVE),
-        _Block("linear", ("worst_lesion", "non_lesion"), (5000, 160, 1000), ABLATION),
+        _Block("linear", ("worst_lesion", "non_lesion"), ENDS, ABLATION),
     ),
+    (_Block("linear", ("worst_lesion", "non_lesion"), (1000,), ABLATION),),
     (
         _Block("clean", (PLAIN_WORST, "worst_lesion"), (5000,), POSITIVE),
         _Block("linear", ("worst_lesion", "location", "non_lesion"), (5000,), CORE),
@@ -119,7 +122,7 @@ def planned(repetitions: Sequence[int] = REPETITIONS) -> Iterator[Cell]:
     within a tier repetition by repetition."""
     seen: set[str] = set()
     few = [one for one in repetitions if one <= FEW_REPETITIONS]
-    for cell in (*_in_order(TIERS[:1], few), *_in_order(TIERS, repetitions)):
+    for cell in (*_in_order(TIERS[:FIRST_TIERS], few), *_in_order(TIERS, repetitions)):
         if cell.name not in seen:
             seen.add(cell.name)
             yield cell
