@@ -16,8 +16,8 @@ __all__ = ["SYSTEM", "DfrSystem"]
 
 @dataclass(frozen=True)
 class DfrSystem:
-    """A :class:`lymphoma.prognosis.system.PrognosisSystem`. It reads the section with the largest lesion area, so that a
-    partial field of view may hold another one."""
+    """A :class:`lymphoma.prognosis.system.PrognosisSystem`. It reads the section with the largest lesion area, and of a
+    partial field of view that may be another one."""
 
     name: str = "dfr_signature"
     needs_lesions: bool = True
