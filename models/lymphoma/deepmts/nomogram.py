@@ -23,14 +23,13 @@ from lymphoma.deepmts.auto_radio import (
     Region,
     cross_fit_radio,
 )
-from lymphoma.deepmts.nomogram_tables import Columns, Comparison, paired_gain, screened
 from lymphoma.errors import CannotDo, NotComputable
 from lymphoma.evaluation.patients import Patients
 from lymphoma.prognosis.covariates import COVARIATES, SCORE
 from lymphoma.prognosis.cross_fit import CrossFit, EachFit, Progress, cross_fit, fit_each
 from lymphoma.prognosis.model import ENDPOINTS, CutOffRule, Endpoint
+from lymphoma.prognosis.nomogram_tables import Columns, Comparison, compared, parts_within, screened
 from lymphoma.radiomics import RadiomicsSettings
-from lymphoma.survival.bootstrap import Interval
 from lymphoma.survival.cox_tables import TermRow, multivariate_table
 from lymphoma.survival.follow_up import Floats, FollowUp, Ints
 
@@ -147,7 +146,7 @@ def _fit_endpoint(
     progress: Progress | None,
 ) -> Mtdlr:
     rows = _complete(patients, features, deep)
-    index, parts = deep.index[rows], _parts_within(deep.parts, rows)
+    index, parts = deep.index[rows], parts_within(deep.parts, rows)
     if single_task is not None and not _same_folds(deep, single_task):
         raise ValueError("the single-task network must have judged the same patients over the same folds")
     follow_up = patients.follow_up(endpoint, index)
@@ -172,11 +171,7 @@ def _fit_endpoint(
         manual_radio=by_hand,
         univariate=screened(columns, endpoint, follow_up),
         multivariate=multivariate_table(terms, values, follow_up, endpoint=endpoint)[1],
-        comparisons=tuple(
-            Comparison(name, _gain(follow_up, parts, fits["mtdlr"], fit, config))
-            for name, fit in fits.items()
-            if name != "mtdlr"
-        ),
+        comparisons=compared(fits, "mtdlr", follow_up, resamples=config.resamples, seed=config.seed),
         not_fitted=not_fitted,
     )
 
@@ -192,12 +187,6 @@ def _complete(patients: Patients, features: Floats, deep: OutOfFoldRisk) -> Ints
     if not any(known):
         raise NotComputable("TOO_FEW_PATIENTS", "no patient has a stage and features of the lesions")
     return np.flatnonzero(known).astype(np.int64)
-
-
-def _parts_within(parts: Sequence[Ints], rows: Ints) -> tuple[Ints, ...]:
-    """The folds of the rows that are left, in their new order; a fold without anybody falls away."""
-    left = [np.flatnonzero(np.isin(rows, part)).astype(np.int64) for part in parts]
-    return tuple(part for part in left if len(part))
 
 
 def _same_folds(first: OutOfFoldRisk, second: OutOfFoldRisk) -> bool:
@@ -255,11 +244,3 @@ def _all_fits(
         if progress is not None:
             progress(done, len(models))
     return fits, not_fitted
-
-
-def _gain(
-    follow_up: FollowUp, parts: Sequence[Ints], first: CrossFit, second: CrossFit, config: MtdlrConfig
-) -> Interval:
-    return paired_gain(
-        follow_up, parts, first.out_of_fold, second.out_of_fold, resamples=config.resamples, seed=config.seed
-    )

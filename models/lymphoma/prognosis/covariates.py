@@ -14,10 +14,12 @@ from lymphoma.survival.groups import NCCN_HIGH_FROM
 from lymphoma.survival.indices import IndexScore, impi, ipi, nccn_ipi
 from lymphoma.survival.nomogram import Value
 
-__all__ = ["COVARIATES", "SCORE", "Covariate", "covariate"]
+__all__ = ["AT_LEAST", "COVARIATES", "SCORE", "Covariate", "covariate"]
 
 SCORE = "score:"
 """Before the name of a system's score: ``score:deepmts_pfs``."""
+AT_LEAST = ">="
+"""Between a number's name and the cut that parts patients by it: ``suv_max>=21.5``."""
 
 LEAST_TMTV_ML = 1.0
 """What a smaller volume, 0 included, counts as on the log axis: under the 3 mL that a lesion needs to be segmented, so
@@ -42,14 +44,36 @@ class Covariate:
 
 
 def covariate(name: str) -> Covariate:
-    """A covariate by name: one of :data:`COVARIATES`, or the score of a system (``score:deepmts_pfs``).
+    """A covariate by name: one of :data:`COVARIATES`, the score of a system (``score:deepmts_pfs``), or either of them
+    cut in two (``tmtv_ml>=220.0``).
 
     Raises:
-        KeyError: neither.
+        KeyError: none of them.
     """
+    if AT_LEAST in name:
+        return _cut(name)
     if name.startswith(SCORE) and len(name) > len(SCORE):
         return _score(name)
     return COVARIATES[name]
+
+
+def _cut(name: str) -> Covariate:
+    """The value of the cut itself counts as high."""
+    own, _, text = name.partition(AT_LEAST)
+    whole = covariate(own)
+    try:
+        cut = float(text)
+    except ValueError as fault:
+        raise KeyError(name) from fault
+    if not isinstance(whole.term, Continuous) or not np.isfinite(cut):
+        raise KeyError(name)
+    levels = (f"under {cut:.4g}", f"{cut:.4g} or more")
+
+    def value(patient: Prospect) -> str | None:
+        found = whole.read(patient)
+        return None if found is None else levels[int(float(found) >= cut)]
+
+    return Covariate(Categorical(name, levels), whole.label, value)
 
 
 def _score(name: str) -> Covariate:

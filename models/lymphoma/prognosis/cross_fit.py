@@ -18,10 +18,13 @@ from lymphoma.survival.folded import folded_concordance
 from lymphoma.survival.follow_up import Floats, FollowUp, Ints
 from lymphoma.survival.nomogram import Value
 
-__all__ = ["CrossFit", "EachFit", "Progress", "cross_fit", "fit_each"]
+__all__ = ["CrossFit", "Design", "EachFit", "Progress", "cross_fit", "cross_fit_design", "fit_each"]
 
 Progress = Callable[[int, int], None]
 """Called with (steps done, steps in all)."""
+
+Design = Callable[[Ints], tuple[Sequence[Term], Sequence[Sequence[Value]]]]
+"""Positions of training patients -> terms that these alone decide, and n values for each, of all patients."""
 
 F = TypeVar("F")
 
@@ -83,15 +86,46 @@ def cross_fit(
     Raises:
         NotComputable: as :func:`lymphoma.prognosis.fit.fit_prognostic_model`.
     """
+    return cross_fit_design(
+        endpoint,
+        lambda train: (terms, columns),
+        follow_up,
+        parts,
+        rule=rule,
+        resamples=resamples,
+        seed=seed,
+        progress=progress,
+    )
+
+
+def cross_fit_design(
+    endpoint: Endpoint,
+    design: Design,
+    follow_up: FollowUp,
+    parts: Sequence[Ints],
+    *,
+    rule: CutOffRule = "youden_24m",
+    resamples: int = 1000,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> CrossFit:
+    """As :func:`cross_fit`, where terms themselves are fitted, such as a cut: anew in each fold, and once on all.
+
+    Raises:
+        NotComputable: as :func:`cross_fit`, and of ``design``.
+    """
     tell = progress or (lambda done, of: None)
     steps = len(parts) + resamples
-    x = encode(terms, columns)
-    out_of_fold = np.empty(len(x))
+    everybody = np.arange(follow_up.n, dtype=np.int64)
+    out_of_fold = np.empty(follow_up.n)
     for done, held in enumerate(parts, start=1):
-        train = np.setdiff1d(np.arange(len(x)), held)
+        train = np.setdiff1d(everybody, held)
+        terms, columns = design(train)
+        x = encode(terms, columns)
         cox = fit_cox(columns_of(terms), x[train], follow_up.take(train), endpoint="out of fold")
         out_of_fold[held] = (x[held] - x.mean(axis=0)) @ cox.coefficients
         tell(done, steps)
+    terms, columns = design(everybody)
     return CrossFit(
         model=fit_prognostic_model(endpoint, terms, columns, follow_up, rule=rule, out_of_fold=out_of_fold),
         parts=tuple(parts),

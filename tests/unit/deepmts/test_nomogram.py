@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from lymphoma.deepmts.auto_radio import AutoRadio, RadioConfig
 from lymphoma.deepmts.nomogram import Mtdlr, MtdlrConfig, OutOfFoldRisk, fit_mtdlr, for_bundle
-from lymphoma.deepmts.nomogram_tables import SCREENED, paired_gain
 from lymphoma.errors import NotComputable
 from lymphoma.prognosis.covariates import COVARIATES
 from lymphoma.prognosis.cross_fit import cross_fit
 from lymphoma.prognosis.measures import Prospect
+from lymphoma.prognosis.nomogram_tables import SCREENED, paired_gain
 from lymphoma.prognosis.store import model_from_json, model_to_json
 from lymphoma.radiomics import RadiomicsSettings
 from lymphoma.survival.bootstrap import Interval

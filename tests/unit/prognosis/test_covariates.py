@@ -118,6 +118,18 @@ def test_a_score_is_named_by_its_system() -> None:
             covariate(name)
 
 
+def test_a_number_may_be_cut_in_two() -> None:
+    cut = covariate("score:deepmts_pfs>=0.4")
+    assert cut.term == Categorical("score:deepmts_pfs>=0.4", ("under 0.4", "0.4 or more"))
+    assert cut.read(PATIENT) == "0.4 or more", "the cut itself is high"
+    assert covariate("score:deepmts_pfs>=0.40000001").read(PATIENT) == "under 0.4"
+    assert cut.read(Prospect(CLINICAL)) is None
+    assert covariate("tmtv_ml>=220.0").label == "TMTV"
+    for name in ("tmtv_ml>=many", "tmtv_ml>=nan", "stage>=3", "tmtv>=220"):
+        with pytest.raises(KeyError):
+            covariate(name)
+
+
 def test_complete_patients_only() -> None:
     terms = [COVARIATES[name].term for name in ("tmtv_ml", "stage")]
     without = replace(PATIENT, clinical=replace(CLINICAL, stage=None))

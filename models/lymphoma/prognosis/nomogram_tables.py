@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from lymphoma.evaluation.patients import Patients
-from lymphoma.prognosis.covariates import COVARIATES, SCORE, covariate
+from lymphoma.prognosis.covariates import SCORE, covariate
+from lymphoma.prognosis.cross_fit import CrossFit
+from lymphoma.prognosis.measures import Prospect
 from lymphoma.prognosis.model import Endpoint
 from lymphoma.survival.bootstrap import Interval, bootstrap, difference
 from lymphoma.survival.concordance import harrell_of_resamples
@@ -17,7 +19,7 @@ from lymphoma.survival.design import Term
 from lymphoma.survival.follow_up import Floats, FollowUp, Ints
 from lymphoma.survival.nomogram import Value
 
-__all__ = ["SCREENED", "Columns", "Comparison", "paired_gain", "screened"]
+__all__ = ["SCREENED", "Columns", "Comparison", "compared", "paired_gain", "parts_within", "screened"]
 
 SCREENED = (
     "age_years",
@@ -47,7 +49,7 @@ class Comparison:
 
 @dataclass(frozen=True, eq=False)
 class Columns:
-    """Values of the patients at ``index``, by the names of covariates."""
+    """Values of the patients at ``index``, by the names of covariates; ``scores``: name -> one value each."""
 
     patients: Patients
     index: Ints
@@ -55,9 +57,23 @@ class Columns:
 
     def column(self, name: str) -> list[Value | None]:
         """A score as it is given, a factor or measure as it is known."""
-        if name.startswith(SCORE):
-            return [float(one) for one in self.scores[name.removeprefix(SCORE)]]
-        return [COVARIATES[name].read(self.patients.prospect(int(at))) for at in self.index]
+        read = covariate(name).read
+        return [read(self._prospect(row, int(at))) for row, at in enumerate(self.index)]
+
+    def known(self, names: Sequence[str]) -> Ints:
+        """Rows of the patients of whom all of these are known."""
+        columns = [self.column(name) for name in names]
+        return np.array(
+            [row for row in range(len(self.index)) if all(one[row] is not None for one in columns)], np.int64
+        )
+
+    def take(self, rows: Ints) -> Columns:
+        """The patients at ``rows``."""
+        return Columns(self.patients, self.index[rows], {name: one[rows] for name, one in self.scores.items()})
+
+    def _prospect(self, row: int, at: int) -> Prospect:
+        own = {name: float(values[row]) for name, values in self.scores.items()}
+        return replace(self.patients.prospect(at), scores=own)
 
     def of(self, names: Sequence[str]) -> tuple[list[Term], list[list[Value]]]:
         """Terms and columns of covariates that are known of everybody here."""
@@ -79,6 +95,27 @@ def screened(columns: Columns, endpoint: Endpoint, follow_up: FollowUp) -> tuple
         values = [one for one in found if one is not None]
         rows += univariate_table([covariate(name).term], [values], follow_up.take(known), endpoint=endpoint)
     return tuple(rows)
+
+
+def parts_within(parts: Sequence[Ints], rows: Ints) -> tuple[Ints, ...]:
+    """The folds of the rows that are left, in their new order; a fold without anybody falls away."""
+    left = [np.flatnonzero(np.isin(rows, part)).astype(np.int64) for part in parts]
+    return tuple(part for part in left if len(part))
+
+
+def compared(
+    fits: Mapping[str, CrossFit], first: str, follow_up: FollowUp, *, resamples: int, seed: int
+) -> tuple[Comparison, ...]:
+    """One model against each of the others, all over the same folds of the same patients."""
+    own = fits[first]
+    return tuple(
+        Comparison(
+            name,
+            paired_gain(follow_up, own.parts, own.out_of_fold, other.out_of_fold, resamples=resamples, seed=seed),
+        )
+        for name, other in fits.items()
+        if name != first
+    )
 
 
 def paired_gain(
