@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from lymphoma.combined import COMBINED
 from lymphoma.lesions import TotalMeasures
 from lymphoma.prognosis.measures import PetMeasures, Prospect
+from lymphoma.prognosis.model import ENDPOINTS
 from lymphoma.prognosis.system import SYSTEMS, StudyArrays
 from lymphoma.site.impi import impi_cohort_of
 from lymphoma.survival.clinical import ClinicalFactors
@@ -28,6 +29,7 @@ from nodal.report.system_words import system_title
 __all__ = ["Asked", "Prognosis", "pet_measures", "prognose"]
 
 
+NO_MODEL = "its bundle has no model of this endpoint; the bundle's card says why"
 AT_SUV_4 = ("suv4_reviewed", "reference")
 """Of the ways that tell lesions, those that the IMPI may read: its own threshold, and a contour of a person's."""
 
@@ -39,7 +41,6 @@ class Asked:
     Attributes:
         systems: that are wanted; None takes every installed one. allow_partial: lifts FOV_PARTIAL, nothing else.
         show_simulated: prints survival of simulation-trained systems on a real study, watermarked.
-
     """
 
     clinical: ClinicalFactors
@@ -95,7 +96,7 @@ def prognose(asked: Asked, shelf: Shelf, arrays: Callable[[], StudyArrays]) -> P
         indices,
         systems,
         nomograms,
-        (*missing, *not_run, *said, *_missing_nomograms(nomograms, [*not_run, *said])),
+        (*missing, *not_run, *said, *_missing_endpoints(systems), *_missing_nomograms(nomograms, [*not_run, *said])),
         {name: one.attention for name, one in judged.items() if one.attention},
         tuple(_used(shelf.bundles[name]) for name in judged),
         differing(systems, indices.nccn_ipi),
@@ -203,6 +204,16 @@ def _gated(
                 endpoint: replace(drawn, withheld=True) if hold else drawn for endpoint, drawn in one.nomograms.items()
             }
     return systems, nomograms
+
+
+def _missing_endpoints(systems: Mapping[str, SystemFinding]) -> list[NotComputed]:
+    """Of a system that speaks of the one endpoint alone: its training was good enough for no other."""
+    return [
+        NotComputed(f"systems.{name}.{endpoint}", Code.NOT_TRAINED, NO_MODEL)
+        for name, one in systems.items()
+        for endpoint in ENDPOINTS
+        if one.endpoint and endpoint not in one.endpoint
+    ]
 
 
 def _missing_nomograms(nomograms: Mapping[str, object], systems_missing: Sequence[NotComputed]) -> list[NotComputed]:

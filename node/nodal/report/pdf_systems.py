@@ -94,6 +94,9 @@ def _row(flow: Flow, name: str, system: SystemFinding, held: bool) -> None:
     for endpoint, x in _COLUMNS.items():
         if endpoint in system.endpoint:
             _endpoint(sheet, system.endpoint[endpoint], system, x, y)
+        elif system.endpoint:
+            sheet.text(x, y, "No model of this endpoint", 7.6, colour=MUTED, max_width=_WIDTH)
+            sheet.text(x, y + 9.6, "The bundle's card says why.", _SMALL, colour=MUTED, max_width=_WIDTH)
     flow.y += height
     sheet.rule(LEFT, flow.y, RIGHT, flow.y, colour=HAIR, width=0.35)
 

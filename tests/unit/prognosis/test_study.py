@@ -98,6 +98,15 @@ def test_what_is_shown(shelves, level: str, changes: dict[str, bool]) -> None:
         assert sum(one.points for one in drawn.points) == pytest.approx(drawn.total_points)
 
 
+def test_an_endpoint_that_the_bundle_has_no_model_of_is_named(shelves, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Bundle.survival
+    monkeypatch.setattr(Bundle, "survival", lambda own, endpoint: None if endpoint == "pfs" else whole(own, endpoint))
+    found = run(ASKED, shelves["E1"])
+    assert list(found.systems["site"].endpoint) == list(found.nomograms["site"]) == ["os"]
+    assert codes(found)["systems.site.pfs"] == Code.NOT_TRAINED
+    assert "systems.site.os" not in codes(found)
+
+
 def test_a_missing_covariate_leaves_a_range_and_no_single_number(shelves) -> None:
     found = run(replace(ASKED, clinical=replace(KNOWN, age_years=None), virtual=True), shelves["E0"])
     said = found.systems["site"].endpoint["pfs"]

@@ -202,6 +202,15 @@ def test_the_first_sheet_says_why_no_model_judged_the_scan(code: str, told: bool
     assert ("Not computed: the volume holds physiological uptake." in first) is told
 
 
+def test_the_first_sheet_says_that_there_is_no_model_of_an_endpoint() -> None:
+    inputs = judged(made(2))
+    system = inputs.findings.systems["lamp"]
+    for endpoints, told in ((("pfs", "os"), 0), (("pfs",), 1), (("os",), 1)):
+        kept = replace(system, endpoint=dict.fromkeys(endpoints, system.endpoint["pfs"]))
+        first = joined(letters(render_pdf(with_findings(inputs, systems={"lamp": kept}, nomograms={}), TARGET))[0])
+        assert first.count("No model of this endpoint") == told
+
+
 def test_a_system_without_a_model_of_survival_gives_its_score() -> None:
     inputs = judged(made(2))
     bare = replace(inputs.findings.systems["lamp"], endpoint={}, scores={"p_event_24m": 0.2718, "arm": 1.5})
