@@ -6,6 +6,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -171,9 +172,8 @@ LEFT_BY = {
 
 
 @pytest.mark.kill
-@pytest.mark.parametrize("stage", list(LEFT_BY))
-def test_killed_in_a_stage_it_goes_on_there(
-    stage: Stage, start_orthanc: StartOrthanc, node: NodeProcess, virtual_study: WrittenStudy
+def test_killed_in_every_stage_it_goes_on_there(
+    start_orthanc: StartOrthanc, node: NodeProcess, virtual_study: WrittenStudy
 ) -> None:
     own = start_orthanc("own", node_url=node.url)
     archive = start_orthanc("archive", ae_title="ARCHIVE")
@@ -181,19 +181,24 @@ def test_killed_in_a_stage_it_goes_on_there(
     uid = virtual_study.study_instance_uid
     send(virtual_study.dicom, own.dicom_port, own.ae_title)
     jobs = node.state_dir / "jobs"
-    wait_for(f"the job at {stage}", lambda: any(jobs.glob(f"*/{LEFT_BY[stage]}")), 60, pause_s=0.002)
-    node.kill()
-    node.start()
+    for stage, signal in LEFT_BY.items():
+        wait_for(f"the job at {stage}", partial(_left, jobs, signal), 60, pause_s=0.002)
+        node.kill()
+        node.start()
     job = node.wait_for_state(uid, *ENDS)
     assert job["state"] == "done", job
     for where in (own, archive):
         check(arrived(where, uid), findings_of(node, job["job_id"]), where.ae_title)
         assert _objects(where, uid) == 4, "the result arrived once"
     assert len(node.jobs(uid)) == 1
-    order = [str(one) for one in Stage]
-    finished_before = order[: max(0, order.index(str(stage)) - 1)]
     counts = stage_counts(node, job["job_id"])
-    assert {name: counts[name] for name in finished_before} == dict.fromkeys(finished_before, 1)
+    told = [str(stage) for stage in LEFT_BY if stage is not Stage.DELIVER]  # that one is told object by object
+    # twice only where the kill fell between the end of a stage and its record; from the start again would be many times
+    assert {counts[stage] for stage in told} <= {1, 2}, counts
+
+
+def _left(jobs: Path, signal: str) -> bool:
+    return any(jobs.glob(f"*/{signal}"))
 
 
 def test_a_refusal_is_visible_and_nothing_is_sent(
