@@ -147,12 +147,15 @@ def _with_percentile(indices: Indices, asked: Asked, shelf: Shelf) -> Indices:
     bundle = shelf.bundles.get("site")
     if indices.impi is None or bundle is None:
         return indices
-    if bundle.metadata.nodal.trained_on == "virtual" and not asked.virtual:
+    among_virtual = bundle.metadata.nodal.trained_on == "virtual"
+    if among_virtual and not asked.virtual:
         return indices
     cohort = impi_cohort_of(bundle)
     if cohort is None:
         return indices
-    return replace(indices, impi=placed(indices.impi, cohort, bundle.metadata.nodal.cohort))
+    name = bundle.metadata.nodal.cohort
+    whose = f"{cohort.n} virtual patients ({name})" if among_virtual else name
+    return replace(indices, impi=placed(indices.impi, cohort, whose))
 
 
 def _systems(

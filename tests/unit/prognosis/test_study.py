@@ -175,6 +175,16 @@ def test_a_missing_factor_opens_the_points(shelves) -> None:
     assert found.nccn_ipi.range == (4, 6)
 
 
+def test_the_impi_of_a_virtual_patient_has_its_place_among_virtual_ones_and_says_so(shelves) -> None:
+    own = run(replace(ASKED, virtual=True), shelves["E0"]).indices.impi
+    assert own is not None
+    assert own.cohort is not None
+    assert " virtual patients (" in own.cohort
+    real = run(ASKED, shelves["E0"]).indices.impi
+    assert real is not None
+    assert real.cohort is None
+
+
 def test_the_impi_has_its_place_among_the_patients_of_the_site(shelves) -> None:
     own = run(ASKED, shelves["E1"]).indices.impi
     low, high = own.percentile
