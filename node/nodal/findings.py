@@ -164,6 +164,18 @@ class Totals:
 
 
 @dataclass(frozen=True)
+class Review:
+    """A person's acceptance of the results.
+
+    Attributes:
+        observer: DICOM PN. at: DICOM DT in UTC, to the second.
+    """
+
+    observer: str
+    at: str
+
+
+@dataclass(frozen=True)
 class WordsUsed:
     """What people said of candidates, as far as it took part in the lesion map.
 
@@ -251,6 +263,7 @@ class Findings:
         predecessor_sr_uid: SOP Instance UID of the SR that these findings replace.
         nomograms: name ("mtdlr", "dfr_combined", "site") -> endpoint -> nomogram.
         disagreements: sentences on systems that judge this patient differently; shown on the first page.
+        review: who has accepted these results; None until a person has.
     """
 
     study_instance_uid: str
@@ -278,6 +291,7 @@ class Findings:
     systems: dict[str, SystemFinding] = field(default_factory=dict)
     nomograms: dict[str, dict[str, NomogramFinding]] = field(default_factory=dict)
     disagreements: tuple[str, ...] = ()
+    review: Review | None = None
 
 
 _ADAPTER: TypeAdapter[Findings] = TypeAdapter(Findings)

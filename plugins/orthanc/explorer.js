@@ -263,7 +263,16 @@
         return ask('POST', API + 'studies', { source: 'orthanc', orthanc_id: study.ID, study_instance_uid: study.MainDicomTags.StudyInstanceUID, reason: 'asked in Orthanc' });
       }));
     } else {
-      if (job.state === 'awaiting_review') { row.appendChild(button('Accept', true, verb('accept'))); row.appendChild(button('Reject', false, verb('reject'))); }
+      if (job.state === 'awaiting_review') {
+        var observer = make('input', '');
+        observer.setAttribute('data-role', 'none');
+        observer.setAttribute('aria-label', 'your name, for the report');
+        observer.placeholder = 'your name, if not your login';
+        observer.maxLength = 64;
+        row.appendChild(observer);
+        row.appendChild(button('Accept', true, function () { return ask('POST', API + 'jobs/' + job.job_id + '/accept', { observer: observer.value || null }); }));
+        row.appendChild(button('Reject', false, verb('reject')));
+      }
       if (STOPPED.indexOf(job.state) >= 0) row.appendChild(button('Try again', true, verb('retry')));
       if (MOVING.indexOf(job.state) >= 0) row.appendChild(button('Cancel', false, verb('cancel')));
       else row.appendChild(button('Run again', false, function () { return ask('POST', API + 'jobs/' + job.job_id + '/rerun', { from_stage: 'select' }); }));

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 from nodal.dicom.write import WrittenStudy
-from pydicom import dcmread
+from pydicom import Dataset, dcmread
 
 from tests.e2e.node import NodeProcess, wait_for
 
@@ -54,13 +55,19 @@ def stages_run(node: NodeProcess, job_id: str) -> list[str]:
     return [event["details"]["stage"] for event in reversed(events) if event["action"] == "stage_begun"]
 
 
-def segmentation(node: NodeProcess, job_id: str) -> bytes:
+def result(node: NodeProcess, job_id: str, kind: str) -> Dataset:
     listed = node.client.get(f"/api/jobs/{job_id}/objects").json()
-    uid = next(one["sop_instance_uid"] for one in listed if one["kind"] == "seg")
-    path = node.folder / f"{job_id}.dcm"
-    path.write_bytes(node.client.get(f"/api/jobs/{job_id}/objects/{uid}").content)
-    pixels: bytes = dcmread(path).PixelData
+    uid = next(one["sop_instance_uid"] for one in listed if one["kind"] == kind)
+    return dcmread(io.BytesIO(node.client.get(f"/api/jobs/{job_id}/objects/{uid}").content))
+
+
+def segmentation(node: NodeProcess, job_id: str) -> bytes:
+    pixels: bytes = result(node, job_id, "seg").PixelData
     return pixels
+
+
+def report(node: NodeProcess, job_id: str) -> Dataset:
+    return result(node, job_id, "sr")
 
 
 def bundle_of(virtual_study: WrittenStudy) -> dict[str, Any]:
@@ -123,6 +130,18 @@ def test_a_record_that_comes_late(node: NodeProcess, folder: Path, virtual_study
     reached(node, third)
     assert findings(node, third)["clinical"]["ecog"] == 1
     assert node.client.post("/api/fhir", json=bundle_of(virtual_study)).json()["patients"][0]["jobs"] == []
+
+    asked = node.client.post(f"/api/jobs/{third}/accept", json={"observer": "Doe^Jane"})
+    assert asked.status_code == 202, asked.text
+    released = asked.json()["job_id"]
+    wait_for("the verified report", lambda: node.client.get(f"/api/jobs/{released}").json()["state"] == "done", LIMIT_S)
+    assert stages_run(node, released) == ["encode"]
+    held, verified = (report(node, job_id) for job_id in (third, released))
+    assert (held.VerificationFlag, verified.VerificationFlag) == ("UNVERIFIED", "VERIFIED")
+    assert verified.VerifyingObserverSequence[0].VerifyingObserverName == "Doe^Jane"
+    (study,) = verified.PredecessorDocumentsSequence
+    assert study.ReferencedSeriesSequence[0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID == held.SOPInstanceUID
+    assert findings(node, released)["review"]["observer"] == "Doe^Jane"
 
     known = node.client.get(patient).json()
     assert known["study_date"] == header.StudyDate

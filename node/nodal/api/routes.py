@@ -15,7 +15,7 @@ from nodal.api.candidates import JobId, candidates_router
 from nodal.api.clinical_routes import clinical_router
 from nodal.api.metrics import NodeMetrics
 from nodal.api.results import JobResults
-from nodal.api.security import caller, through_orthanc
+from nodal.api.security import caller, person, through_orthanc
 from nodal.api.service import Announce, NodeApi
 from nodal.audit import Event, Trail
 from nodal.errors import Code, Failed, WrongUsage
@@ -68,6 +68,14 @@ class Accepted:
 
     intake_id: str | None
     job_id: str | None
+
+
+class AcceptIn(BaseModel):
+    """Who accepts results."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    observer: str | None = Field(None, description="Name for the report; without one that of Orthanc's login.")
 
 
 class RerunIn(BaseModel):
@@ -158,9 +166,16 @@ def _verbs(router: APIRouter, doors: Doors) -> None:
     def cancel(job_id: JobId, request: Request) -> JobView:
         return noted(doors.service.cancel(job_id), "cancel", request)
 
-    @router.post("/jobs/{job_id}/accept", status_code=202, tags=["jobs"], summary="Release reviewed results")
-    def accept(job_id: JobId, request: Request) -> JobView:
-        return noted(doors.service.accept(job_id), "accept", request)
+    @router.post(
+        "/jobs/{job_id}/accept",
+        status_code=202,
+        tags=["jobs"],
+        summary="Verify and release results; answers the new revision",
+    )
+    def accept(job_id: JobId, request: Request, asked: AcceptIn | None = None) -> JobView:
+        observer = (asked.observer if asked else None) or person(request) or ""
+        view = doors.service.accept(job_id, observer)
+        return noted(view, "accept", request, observer=observer, predecessor=job_id)
 
     @router.post("/jobs/{job_id}/reject", status_code=202, tags=["jobs"], summary="Keep results from leaving")
     def reject(job_id: JobId, request: Request) -> JobView:

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from nodal.errors import Code, NodalError, SettingsInvalid
 from nodal.settings import ApiSettings
 
-__all__ = ["Guard", "Unauthorized", "caller", "through_orthanc"]
+__all__ = ["Guard", "Unauthorized", "caller", "person", "through_orthanc"]
 
 SHORTEST_SECRET = 16
 
@@ -96,9 +96,14 @@ def through_orthanc(request: Request) -> bool:
     return request.headers.get("x-nodal-via") == "orthanc"
 
 
+def person(request: Request) -> str | None:
+    """Login of the person at Orthanc's pages; None where Orthanc knows none, or another asks."""
+    return (unquote(request.headers.get("x-nodal-user", ""))[:64] or None) if through_orthanc(request) else None
+
+
 def caller(request: Request) -> str:
     """Who asks, for the audit trail: the name of Orthanc's login where there is one."""
     if not through_orthanc(request):
         return "api"
-    name = unquote(request.headers.get("x-nodal-user", ""))[:64]
+    name = person(request)
     return f"orthanc:{name}" if name else "orthanc"

@@ -38,8 +38,8 @@ class NodeApi(Protocol):
     def cancel(self, job_id: str) -> JobView:
         """Stops a job."""
 
-    def accept(self, job_id: str) -> JobView:
-        """Releases results that wait for a person."""
+    def accept(self, job_id: str, observer: str) -> JobView:
+        """A new revision whose report is verified by the person of this name, and leaves for every destination."""
 
     def reject(self, job_id: str) -> JobView:
         """Keeps results from leaving."""

@@ -69,7 +69,8 @@ class JobRequest:
     Attributes:
         job_id: ``<first 32 hex of the study digest>-r<revision>``.
         digest: hex SHA-256 over the selected instances (SOP Instance UID + canonical data set).
-        cause: "intake", "clinical", "correction" (a person's word on a candidate), "rerun", "bundle" or "settings".
+        cause: "intake", "clinical", "correction" (a person's word on a candidate), "review" (a person
+            accepted the results), "rerun", "bundle" or "settings".
         predecessor: job_id of the job that this one replaces.
         from_stage: earlier stages are taken from the predecessor's folder.
     """

@@ -12,10 +12,12 @@ import structlog
 from nodal.audit import Trail
 from nodal.clinical.statements import PatientStatements
 from nodal.errors import Code, Failed, WrongUsage
+from nodal.findings import Review
 from nodal.jobs.arrivals import job_id_of
 from nodal.jobs.clinical import freeze, frozen
 from nodal.jobs.model import JobRequest, JobView, Stage
 from nodal.jobs.registry import Registry
+from nodal.jobs.review import write_review
 from nodal.jobs.tasks import Dispatcher, stage_task
 from nodal.jobs.words import Word, read_words, write_words
 from nodal.jobs.workspace import Workspace
@@ -41,12 +43,14 @@ class Revisions:
         from_stage: Stage,
         clinical: PatientStatements | None = None,
         words: Sequence[Word] | None = None,
+        review: Review | None = None,
     ) -> JobView:
         """A new revision of a job that begins at a stage.
 
         Args:
             clinical: what is now known of the patient; None leaves it as the job has it.
             words: all that people said of its candidates; None leaves them as the job has them.
+            review: who accepts the results; it holds for this revision alone.
 
         Raises:
             WrongUsage: nothing is computed in that stage. Failed: JOB_STATE where the job is superseded, or is being
@@ -70,7 +74,7 @@ class Revisions:
             from_stage=from_stage,
         )
         said = read_words(older) if words is None else words
-        self._take_over(older, request, clinical or frozen(older), said)
+        self._take_over(older, request, clinical or frozen(older), said, review)
         if not jobs.add(request, jobs.patient_key(view.job_id), view.orthanc_id):
             raise Failed(Code.JOB_STATE, "another re-run of this study began at this very moment")
         self._trail.record(
@@ -86,7 +90,12 @@ class Revisions:
         return self._registry.jobs.view(request.job_id)
 
     def _take_over(
-        self, older: Workspace, request: JobRequest, clinical: PatientStatements | None, words: Sequence[Word]
+        self,
+        older: Workspace,
+        request: JobRequest,
+        clinical: PatientStatements | None,
+        words: Sequence[Word],
+        review: Review | None,
     ) -> None:
         """A new folder with hard links to what the stages before ``from_stage`` left, where all of it is there."""
         part, target = self.workspace(f".{request.job_id}"), self.workspace(request.job_id)
@@ -98,6 +107,8 @@ class Revisions:
             freeze(part, clinical)
         if words:
             write_words(part, words)
+        if review is not None:
+            write_review(part, review)
         self._registry.jobs.forget_stages(request.job_id)
         left = self._registry.jobs.stage_files(older.root.name)
         seconds = self._registry.jobs.view(older.root.name).stage_seconds

@@ -21,6 +21,7 @@ from nodal.jobs.decisions import Decision, words_with
 from nodal.jobs.engine import ClientDispatcher
 from nodal.jobs.model import IntakeView, JobState, JobView, Stage, StudySource
 from nodal.jobs.registry import Registry
+from nodal.jobs.review import review_by
 from nodal.jobs.revisions import Revisions
 from nodal.jobs.tables import now
 from nodal.jobs.tasks import Dispatcher, Task, delivery_task, intake_task, stage_task
@@ -36,6 +37,8 @@ DISK_FLOOR_GB = 5.0
 STOPPED: tuple[JobState, ...] = ("failed", "refused", "cancelled")
 CANCELLABLE: tuple[JobState, ...] = ("queued", "running", "awaiting_review", "delivering", "parked", "failed")
 REVIEWED: tuple[JobState, ...] = ("awaiting_review",)
+ACCEPTABLE: tuple[JobState, ...] = ("awaiting_review", "done")
+"""A report that left unverified may be verified afterwards."""
 REVISABLE: tuple[JobState, ...] = ("queued", "running", "awaiting_review", "delivering", "parked", "done", "failed")
 
 _CALLERS: tuple[Source, ...] = ("api",)
@@ -152,11 +155,22 @@ class NodeService:
         self._move(self.job(job_id), "cancelled", CANCELLABLE, "cancel")
         return self.job(job_id)
 
-    def accept(self, job_id: str) -> JobView:
-        """Releases results that wait for a person."""
-        self._move(self.job(job_id), "delivering", REVIEWED, "accept")
-        self._deliver(job_id)
-        return self.job(job_id)
+    def accept(self, job_id: str, observer: str) -> JobView:
+        """A new revision whose report is verified by a person, and leaves for every destination.
+
+        The same results as the person has seen, in objects of their own: the report names the one it replaces.
+
+        Args:
+            observer: name of the person, as the report shall give it.
+
+        Raises:
+            WrongUsage: no name. Failed: JOB_STATE where nothing waits, or it is accepted already.
+        """
+        view, review = self.job(job_id), review_by(observer)
+        if view.state not in ACCEPTABLE or view.cause == "review":
+            said = "accepted already" if view.cause == "review" else view.state
+            raise Failed(Code.JOB_STATE, f"accept is not possible: the job is {said}")
+        return self._revisions.revise(view, "review", Stage.ENCODE, review=review)
 
     def reject(self, job_id: str) -> JobView:
         """Keeps results from leaving; the node's own Orthanc has them already."""

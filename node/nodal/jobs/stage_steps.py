@@ -13,6 +13,7 @@ from nodal.jobs.book import ENDED, UNFINISHED
 from nodal.jobs.context import JobContext, Verdict, link_tree, log_fault
 from nodal.jobs.model import JobRequest, JobState, Stage, StudySource
 from nodal.jobs.results import OWN_ORTHANC
+from nodal.jobs.review import REVIEW_FILE, read_review
 from nodal.jobs.words import WORDS_FILE
 from nodal.jobs.workspace import Workspace
 
@@ -81,7 +82,8 @@ class StageSteps:
         """Enters what is to be delivered.
 
         Returns:
-            The destinations to send to now; with ``after_review`` only the node's own Orthanc, for the reviewer.
+            The destinations to send to now; with ``after_review`` only the node's own Orthanc, for the reviewer,
+            until a person has accepted.
         """
         standing = self._jobs.standing(job_id)
         if standing.round != round_ or standing.state not in (*UNFINISHED, "delivering", "awaiting_review"):
@@ -97,7 +99,7 @@ class StageSteps:
         registry.deliveries.plan(job_id, objects)
         registry.memory.note_own(job_id, ((entry.sop_instance_uid, entry.sha256) for entry in objects))
         self._jobs.summarise(job_id, summary)
-        review = self._context.delivery.release == "after_review"
+        review = self._context.delivery.release == "after_review" and read_review(workspace) is None
         to: JobState = "awaiting_review" if review else "delivering"
         if self._jobs.move(job_id, to, out_of=UNFINISHED, round_=round_, stage=Stage.DELIVER):
             self._context.trail.record(f"job_{to}", job_id=job_id, objects=len(objects))
@@ -173,7 +175,7 @@ class StageSteps:
 
 
 def _files(workspace: Workspace) -> list[str]:
-    given = {"request.json", "admission.json", "clinical.json", WORDS_FILE}
+    given = {"request.json", "admission.json", "clinical.json", WORDS_FILE, REVIEW_FILE}
     names = (path.relative_to(workspace.root) for path in sorted(workspace.root.rglob("*")) if path.is_file())
     kept = (name for name in names if name.parts[0] != "source" and not _hidden(name))
     return [str(name) for name in kept if str(name) not in given]

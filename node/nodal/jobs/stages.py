@@ -49,6 +49,7 @@ from nodal.jobs.images import anatomy_of, header_of, headers_of, lesion_map_of, 
 from nodal.jobs.model import Stage
 from nodal.jobs.records import ChosenSeries, JudgedCandidate, Loaded, Measured, SelectionRecord
 from nodal.jobs.results import OWN_ORTHANC, ResultStore, objects_from_json, objects_to_json, targets
+from nodal.jobs.review import read_review, reviewed
 from nodal.jobs.tools import NodeTools
 from nodal.jobs.workspace import Workspace
 from nodal.prognosis.shelf import Shelf, open_shelf
@@ -323,7 +324,17 @@ def report_inputs(workspace: Workspace, destination: str) -> ReportInputs:
     )
 
 
+def _with_review(workspace: Workspace) -> None:
+    """Enters who accepted the results; a job that a review has begun takes its findings over from the one before."""
+    review, findings = read_review(workspace), from_json(workspace.path("findings.json"))
+    if review is not None and findings.review != review:
+        replaced = _replaced_sr_uid(workspace, OWN_ORTHANC)
+        complete = replace(reviewed(findings, review), predecessor_sr_uid=replaced)
+        workspace.write_text("findings.json", to_json(complete))
+
+
 def _encode(workspace: Workspace, context: StageContext) -> None:
+    _with_review(workspace)
     inputs = report_inputs(workspace, OWN_ORTHANC)
     built: dict[tuple[Target, str | None], tuple[ResultObject, ...]] = {}
     stored = []

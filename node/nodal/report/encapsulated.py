@@ -11,6 +11,7 @@ from nodal.report.inputs import ReportInputs, ResultObject, Target
 from nodal.report.pdf import TITLE
 from nodal.report.provenance import series_title
 from nodal.report.raster import rgb_pages
+from nodal.report.verified import verification_flag
 
 __all__ = ["ENCAPSULATED_PDF", "MULTI_FRAME_TRUE_COLOUR", "SERIES_NUMBER", "capture", "encapsulate"]
 
@@ -41,7 +42,7 @@ def encapsulate(pdf: bytes, inputs: ReportInputs, target: Target) -> ResultObjec
     dataset.ConversionType = "SYN"
     dataset.AcquisitionDateTime = "".join(content_instant(inputs.findings))
     dataset.BurnedInAnnotation = "YES"
-    dataset.VerificationFlag = "UNVERIFIED"
+    dataset.VerificationFlag = verification_flag(inputs.findings)
     dataset.SourceInstanceSequence = references((*inputs.pet_headers, *inputs.ct_headers))
     dataset.DocumentTitle = TITLE
     dataset.ConceptNameCodeSequence = [code_item(PET_MEASUREMENT_REPORT)]

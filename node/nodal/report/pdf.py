@@ -19,12 +19,12 @@ from nodal.report.pdf_record import record_section
 from nodal.report.pdf_sheet import Document
 from nodal.report.pdf_words import han_style, patient
 from nodal.report.system_words import shows_simulated
+from nodal.report.verified import review_sentence
 
 __all__ = ["TITLE", "render_pdf"]
 
 TITLE = "FDG PET/CT lymphoma measurement"
 _VIRTUAL = f"{VIRTUAL_TITLE}."
-_UNVERIFIED = "Automatic result, UNVERIFIED: not yet reviewed by a physician."
 
 _LESIONS_FROM, _METHOD_FROM = 260.0, 300.0
 """Room that the lesions below a short summary, and the method below the lesions, want to begin there, in points."""
@@ -61,6 +61,7 @@ def render_pdf(inputs: ReportInputs, target: Target) -> bytes:
     if shows_simulated(findings):
         flow.document.watermark(WATERMARK)
     version = findings.provenance.node_version
-    state = f"{_VIRTUAL} {_UNVERIFIED}" if findings.virtual else _UNVERIFIED
+    review = review_sentence(findings)
+    state = f"{_VIRTUAL} {review}" if findings.virtual else review
     flow.footers(state, f"Nodal {version} · findings {digest[:16]}")
     return flow.document.save()

@@ -6,6 +6,7 @@ from nodal.findings import Findings
 from nodal.report.pdf_flow import Flow
 from nodal.report.pdf_words import amount, instant, sentence
 from nodal.report.system_words import NOMOGRAM_TITLES, SYSTEM_TITLES
+from nodal.report.verified import observer_words
 
 __all__ = ["not_computed", "provenance", "series"]
 
@@ -88,6 +89,8 @@ def provenance(flow: Flow, findings: Findings, digest: str) -> None:
         ("Settings", f"SHA-256 {findings.settings_sha256}"),
         ("Findings", f"SHA-256 {digest}"),
     ]
+    if findings.review is not None:
+        identity.insert(0, ("Verified by", f"{observer_words(findings.review)}, {instant(findings.review.at)} (UTC)"))
     if findings.predecessor_sr_uid:
         identity.append(("Replaces the report", findings.predecessor_sr_uid))
     for label, text in entries:

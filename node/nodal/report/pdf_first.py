@@ -15,6 +15,7 @@ from nodal.report.pdf_sheet import ACCENT, CAUTION, CAUTION_TINT, INK, MUTED, PA
 from nodal.report.pdf_systems import systems_section
 from nodal.report.pdf_words import Patient, amount, rule, sentence, yes_no
 from nodal.report.system_words import SHOWN_SIMULATED, shows_simulated
+from nodal.report.verified import verification_flag
 
 __all__ = ["first_sheet"]
 
@@ -58,7 +59,7 @@ def _masthead(flow: Flow, findings: Findings) -> None:
     sheet = flow.document
     sheet.text(LEFT, TOP, "NODAL", 8.0, bold=True, colour=ACCENT)
     sheet.text(LEFT + 34, TOP, "FDG PET/CT lymphoma measurement", 8.0, colour=MUTED)
-    tag = "AUTOMATIC · UNVERIFIED"
+    tag = f"AUTOMATIC · {verification_flag(findings)}"
     width = sheet.type.width(tag, 6.8, True) + 12
     sheet.box(RIGHT - width, TOP - 9.4, width, 13, stroke=INK, line=0.7, radius=2)
     sheet.text(RIGHT - 6, TOP - 0.6, tag, 6.8, bold=True, align="right")

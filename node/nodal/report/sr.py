@@ -29,6 +29,7 @@ from nodal.report.sr_groups import lesion_groups, patient_groups
 from nodal.report.sr_items import statement
 from nodal.report.system_words import SHOWN_SIMULATED, SIMULATION_TRAINED, shows_simulated, system_title
 from nodal.report.uids import series_uid, stable_uid
+from nodal.report.verified import verification_flag, verifying_observer
 
 __all__ = ["SERIES_NUMBER", "build_sr"]
 
@@ -202,7 +203,7 @@ def _predecessor(findings: Findings, sop_class_uid: str) -> list[Dataset]:
 def build_sr(inputs: ReportInputs, target: Target, seg: ResultObject | None) -> ResultObject | None:
     """The SR of these findings; None where the target takes none.
 
-    Automatic results are COMPLETE, PRELIMINARY and UNVERIFIED (C.17.2).
+    Automatic results are COMPLETE, PRELIMINARY and UNVERIFIED (C.17.2), accepted ones FINAL and VERIFIED.
 
     Args:
         seg: the SEG of the same target that the lesions' groups refer to, if there is one.
@@ -222,8 +223,10 @@ def build_sr(inputs: ReportInputs, target: Target, seg: ResultObject | None) -> 
     )
     dataset.CodingSchemeIdentificationSequence = [codes.private_scheme_item()]
     dataset.CompletionFlag = "COMPLETE"
-    dataset.PreliminaryFlag = "PRELIMINARY"
-    dataset.VerificationFlag = "UNVERIFIED"
+    dataset.PreliminaryFlag = "PRELIMINARY" if findings.review is None else "FINAL"
+    dataset.VerificationFlag = verification_flag(findings)
+    if findings.review is not None:
+        dataset.VerifyingObserverSequence = [verifying_observer(findings.review, inputs.pet_headers[0])]
     dataset.PerformedProcedureCodeSequence = []
     dataset.ReferencedPerformedProcedureStepSequence = []
     dataset.CurrentRequestedProcedureEvidenceSequence = [_evidence(inputs, seg)]

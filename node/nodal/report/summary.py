@@ -16,6 +16,7 @@ from nodal.report.pdf_sheet import CAUTION, INK, MUTED, PAPER, Document
 from nodal.report.pdf_words import amount, rule
 from nodal.report.provenance import series_title
 from nodal.report.raster import rgb_pages
+from nodal.report.verified import verification_flag
 
 __all__ = ["SERIES_NUMBER", "summary_image", "summary_pdf"]
 
@@ -57,7 +58,7 @@ def summary_pdf(inputs: ReportInputs) -> bytes:
     left = _MARGIN + (width - placed.width) / 2
     draw_projections(sheet, pictures, left, y, placed, style, Paint(dashed=doubtful))
     draw_legend(sheet, _MARGIN, _SIZE - 12, 7.4, doubtful=bool(doubtful))
-    version = f"Nodal {inputs.findings.provenance.node_version} · automatic, UNVERIFIED"
+    version = f"Nodal {inputs.findings.provenance.node_version} · automatic, {verification_flag(inputs.findings)}"
     sheet.text(_SIZE - _MARGIN, _SIZE - 12, version, 7.4, colour=MUTED, align="right")
     return sheet.save()
 

@@ -11,6 +11,7 @@ from nodal.errors import Code, Failed
 from nodal.jobs.clinical import ClinicalView, view_of
 from nodal.jobs.decisions import Decision
 from nodal.jobs.model import DeliveryView, IntakeView, JobView, Stage, StudySource
+from nodal.jobs.review import review_by
 from nodal.jobs.service import Health
 
 ORTHANC_ID = "f874fb81-31fb0704-ad43ec3e-481ed642-6d4aa9cd"
@@ -87,8 +88,10 @@ class FakeNode:
     def cancel(self, job_id: str) -> JobView:
         return self._noted("cancel", job_id)
 
-    def accept(self, job_id: str) -> JobView:
-        return self._noted("accept", job_id)
+    def accept(self, job_id: str, observer: str) -> JobView:
+        review_by(observer)
+        view = self._noted(f"accept by {observer}", job_id)
+        return replace(view, job_id=f"{job_id[:-1]}{view.revision + 1}", cause="review", predecessor=job_id)
 
     def reject(self, job_id: str) -> JobView:
         return self._noted("reject", job_id)

@@ -143,13 +143,29 @@ class TestJobs:
         assert answer.status_code == 404
         assert set(answer.json()) == {"code", "message", "retry"}
 
-    @pytest.mark.parametrize("verb", ["cancel", "accept", "reject"])
+    @pytest.mark.parametrize("verb", ["cancel", "reject"])
     def test_verbs(self, client: TestClient, node: FakeNode, trail: Trail, verb: str) -> None:
         headers = {"X-Nodal-Via": "orthanc", "X-Nodal-User": "dr%20m%C3%BCller"}
         assert client.post(f"/api/jobs/{JOB}/{verb}", headers=headers).status_code == 202
         assert node.asked == [(verb, JOB)]
         (event,) = trail.events(job_id=JOB)
         assert (event.action, event.details["by"]) == (f"job_{verb}_asked", "orthanc:dr müller")
+
+    def test_who_accepts_is_named_or_logged_in(self, client: TestClient, node: FakeNode, trail: Trail) -> None:
+        answer = client.post(f"/api/jobs/{JOB}/accept", json={"observer": "Doe^Jane"})
+        assert (answer.status_code, answer.json()["cause"], answer.json()["predecessor"]) == (202, "review", JOB)
+        headers = {"X-Nodal-Via": "orthanc", "X-Nodal-User": "m%C3%BCller"}
+        assert client.post(f"/api/jobs/{JOB}/accept", headers=headers).status_code == 202
+        assert node.asked == [("accept by Doe^Jane", JOB), ("accept by müller", JOB)]
+        told = [(event.details["by"], event.details["observer"]) for event in trail.events()]
+        assert told == [("api", "Doe^Jane"), ("orthanc:müller", "müller")]
+
+    @pytest.mark.parametrize("body", [None, {}, {"observer": "  "}, {"observer": "a\\b"}, {"observer": "x" * 65}])
+    def test_nobody_accepts_without_a_name(self, client: TestClient, node: FakeNode, body: Any) -> None:
+        answer = client.post(f"/api/jobs/{JOB}/accept", json=body)
+        assert answer.status_code == 400
+        assert answer.json()["message"]
+        assert node.asked == []
 
     def test_a_state_that_does_not_fit(self, client: TestClient, node: FakeNode, trail: Trail) -> None:
         answer = client.post(f"/api/jobs/{JOB}/retry")

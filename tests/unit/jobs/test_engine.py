@@ -15,6 +15,7 @@ from nodal.jobs.engine import Engine, EngineOptions
 from nodal.jobs.model import IntakeView, JobState, JobView, Stage, StudySource
 from nodal.jobs.registry import Registry
 from nodal.jobs.results import OWN_ORTHANC
+from nodal.jobs.review import read_review
 from nodal.jobs.service import NodeService
 from nodal.settings import Settings
 
@@ -277,7 +278,7 @@ def test_a_rerun_without_its_images_is_refused(node: Node) -> None:
 
 def test_what_cannot_be_done_is_said_with_a_code(node: Node) -> None:
     view = node.job_of(node.study(), "done")
-    for ask in (node.service.retry, node.service.cancel, node.service.accept, node.service.reject):
+    for ask in (node.service.retry, node.service.cancel, node.service.reject):
         with pytest.raises(Failed) as caught:
             ask(view.job_id)
         assert caught.value.code is Code.JOB_STATE
@@ -334,17 +335,28 @@ def test_a_command_where_no_node_ever_ran_says_so(tmp_path: Path) -> None:
 
 
 def test_review_releases_or_keeps_the_results(node: Node) -> None:
-    node.pipeline.order(destinations=[OWN_ORTHANC, "pacs"], **{"sleep encode": 0.5})
-    jobs = [node.job_of(node.study(), "running") for _ in range(2)]
-    # as if the settings said after_review: held before encode ends
+    node.pipeline.order(destinations=[OWN_ORTHANC, "pacs"])
     registry = node.context.registry
-    views = [node.reach(view.job_id, "done") for view in jobs]
-    for view in views:
+    held, kept = (node.job_of(node.study(), "done") for _ in range(2))
+    for view in (held, kept):  # as if the settings had said after_review
         registry.jobs.move(view.job_id, "awaiting_review", out_of=("done",))
-    assert node.service.reject(views[0].job_id).state == "cancelled"
-    assert node.service.job(views[0].job_id).message == "the results were rejected at review"
-    node.service.accept(views[1].job_id)
-    node.reach(views[1].job_id, "done")
+    assert node.service.reject(kept.job_id).state == "cancelled"
+    assert node.service.job(kept.job_id).message == "the results were rejected at review"
+    released = node.service.accept(held.job_id, "Doe^Jane")
+    assert (released.cause, released.predecessor, released.revision) == ("review", held.job_id, 1)
+    workspace = node.context.workspace(released.job_id)
+    node.reach(released.job_id, "done")
+    assert node.service.job(held.job_id).state == "superseded"
+    review = read_review(workspace)
+    assert review is not None
+    assert review.observer == "Doe^Jane"
+    for again in (held.job_id, released.job_id, kept.job_id):
+        with pytest.raises(Failed) as caught:
+            node.service.accept(again, "Doe^Jane")
+        assert caught.value.code is Code.JOB_STATE
+    with pytest.raises(WrongUsage):
+        node.service.accept(released.job_id, " ")
+    assert read_review(node.context.workspace(node.service.rerun(released.job_id, Stage.ENCODE).job_id)) is None
 
 
 def test_health_counts_and_names_what_does_not_work(node: Node) -> None:

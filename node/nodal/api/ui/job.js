@@ -60,7 +60,13 @@ function drawActions(job) {
   const stage = make("select", { "aria-label": "stage" }, ...STAGES.slice(0, -1).map((name) => make("option", { value: name }, name)));
   const rerun = make("button", { onclick: () => act("rerun", { from_stage: stage.value }) }, "Run again from");
   const buttons = [];
-  if (job.state === "awaiting_review") buttons.push(button("Accept", "accept", true), button("Reject", "reject"));
+  if (["awaiting_review", "done"].includes(job.state) && job.cause !== "review") {
+    const waits = job.state === "awaiting_review";
+    const observer = make("input", { id: "observer", "aria-label": "your name, for the report", placeholder: behindOrthanc ? "your name, if not your login" : "your name, for the report", maxlength: "64" });
+    const accept = make("button", { class: waits ? "first" : "", title: "Makes a verified report, in your name", onclick: () => act("accept", { observer: observer.value || null }) }, waits ? "Accept" : "Verify");
+    buttons.push(observer, accept);
+    if (waits) buttons.push(button("Reject", "reject"));
+  }
   const undelivered = job.state === "done" && job.deliveries.some((one) => one.state === "refused_permanent");
   if (["failed", "refused", "parked", "cancelled"].includes(job.state)) buttons.push(button("Try again", "retry", true));
   if (undelivered) buttons.push(button("Send again what was refused", "retry"));
