@@ -65,13 +65,12 @@ _NOT_TOLD = (
 
 
 def segment_label(lesion: Lesion) -> str:
-    """What a viewer lists: number, volume, site where known, and whether a person must still look."""
+    """What a viewer lists: number, site where known, volume, and whether a person must still look."""
     volume = f"{lesion.volume_ml:.0f}" if lesion.volume_ml >= 10 else f"{lesion.volume_ml:.1f}"
+    end = f" {volume} mL" + ("" if lesion.status == "accepted" else _DOUBT)
     site = lesion.station or lesion.organ
-    label = f"L{lesion.number:02d} {volume} mL" + (f" {site}" if site else "")
-    if lesion.status == "accepted":
-        return label[:_LO]
-    return f"{label[: _LO - len(_DOUBT)]}{_DOUBT}"
+    begin = f"L{lesion.number:02d}" + (f" {site}" if site else "")
+    return f"{begin[: _LO - len(end)]}{end}"
 
 
 def _sources(inputs: ReportInputs) -> list[Dataset]:

@@ -119,10 +119,10 @@ def test_an_organ_map_or_a_given_contour_makes_it_a_neoplasm() -> None:
 def test_labels_are_short_and_say_when_a_person_must_look() -> None:
     lesion = replace(sample_inputs(1).findings.lesions[0], number=7, volume_ml=34.4, station=None, organ=None)
     assert segment_label(lesion) == "L07 34 mL"
-    assert segment_label(replace(lesion, volume_ml=3.14159, organ="spleen")) == "L07 3.1 mL spleen"
+    assert segment_label(replace(lesion, volume_ml=3.14159, organ="spleen")) == "L07 spleen 3.1 mL"
     doubtful = segment_label(replace(lesion, station="s" * 100, status="to_confirm"))
     assert len(doubtful) <= 64
-    assert doubtful.endswith("s, to be confirmed")
+    assert doubtful.endswith("s 34 mL, to be confirmed")
 
 
 def test_titles_carry_what_limits_the_meaning() -> None:
