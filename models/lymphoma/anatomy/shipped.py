@@ -13,7 +13,7 @@ from lymphoma.anatomy.network import AnatomyShape, NetworkAnatomy, build_network
 from lymphoma.inference.device import Processor
 from lymphoma.inference.layout import laid_out
 from lymphoma.training.bundle import Bundle, load_bundle
-from lymphoma.training.network_bundle import fill
+from lymphoma.training.filling import fill
 from lymphoma.training.trained import trained_weights
 from lymphoma.training.weights import Tensors
 

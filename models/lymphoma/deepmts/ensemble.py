@@ -19,7 +19,7 @@ from lymphoma.deepmts.network import DeepMts, Predicted, Shape
 from lymphoma.errors import BundleRefused, NotComputable
 from lymphoma.prognosis.model import Endpoint
 from lymphoma.training.bundle import Bundle
-from lymphoma.training.network_bundle import fill
+from lymphoma.training.filling import fill
 from lymphoma.training.setup import read_setup
 
 __all__ = ["SETUP_WORD", "Ensemble", "Setup", "ensemble_of", "score_name", "setup_of"]

@@ -30,7 +30,7 @@ from lymphoma.segmentation.thresholds import threshold_segmenter
 from lymphoma.segmentation.working_crop import crop_to_body
 from lymphoma.training.bundle import load_bundle
 from lymphoma.training.cache import code_digest
-from lymphoma.training.network_bundle import fill
+from lymphoma.training.filling import fill
 from lymphoma.training.trained import trained_weights
 
 __all__ = [

@@ -16,7 +16,7 @@ from lymphoma.inference.layout import laid_out
 from lymphoma.segmentation.network import LampNetwork, LampShape
 from lymphoma.segmentation.whole_body import LesionNetwork
 from lymphoma.training.bundle import Bundle, load_bundle
-from lymphoma.training.network_bundle import fill, network_digest
+from lymphoma.training.filling import fill, network_digest
 from lymphoma.training.trained import trained_weights
 from lymphoma.training.weights import Tensors
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +9,6 @@ from pathlib import Path
 
 import torch
 from pydantic import TypeAdapter, ValidationError
-from safetensors.torch import save
 
 from lymphoma.errors import BundleRefused, TrainingFailed
 from lymphoma.simulation.cohort import VirtualCohort
@@ -21,14 +19,15 @@ from lymphoma.training.bundle import Bundle, Survival, export_bundle
 from lymphoma.training.checkpoint import load_newest
 from lymphoma.training.config import TrainConfig, config_digest, read_config
 from lymphoma.training.evidence import Evidence, MetricEstimate
+from lymphoma.training.filling import distinct, fill
 from lymphoma.training.legs import read_handover
 from lymphoma.training.metadata import Description, TensorFormat, cohort_digest
 from lymphoma.training.result import TrainingResult
 from lymphoma.training.statistics import RangeStatistics
 from lymphoma.training.trained import trained_weights
-from lymphoma.training.weights import Tensors, halved
+from lymphoma.training.weights import Tensors
 
-__all__ = ["Finish", "NetworkWords", "distinct", "export_network", "fill", "network_digest", "read_statistics"]
+__all__ = ["Finish", "NetworkWords", "export_network", "read_statistics"]
 
 TRAINED_ON, JUDGED_ON = "network-train", "network-validation"
 
@@ -131,44 +130,6 @@ def export_network(
     evidence = Evidence("E0", JUDGED_ON, words.judged, None, trained=True, metrics=figures)
     networks = {words.system: distinct(network, tensors)}
     return export_bundle(folder, said, networks, config, statistics, evidence, survival=Survival(further=words.further))
-
-
-def distinct(network: torch.nn.Module, tensors: Tensors) -> dict[str, torch.Tensor]:
-    """Each tensor under the first of its names; a network that reaches a module by two ways has two names for it."""
-    state = network.state_dict(keep_vars=True)
-    first: dict[int, str] = {}
-    for name, tensor in state.items():
-        first.setdefault(id(tensor), name)
-    kept = set(first.values())
-    return {name: tensor for name, tensor in tensors.items() if name in kept}
-
-
-def fill(network: torch.nn.Module, tensors: Tensors) -> None:
-    """Takes weights over, each tensor given once or under each of its names.
-
-    Raises:
-        BundleRefused: BUNDLE_UNREADABLE, a tensor is missing, has another shape, or is not the network's.
-    """
-    state = network.state_dict(keep_vars=True)
-    try:
-        missing, unexpected = network.load_state_dict(dict(tensors), strict=False)
-    except RuntimeError as error:
-        raise BundleRefused("BUNDLE_UNREADABLE", "the weights have other shapes than the network") from error
-    given = {id(state[name]) for name in tensors if name in state}
-    if unexpected or any(id(state[name]) not in given for name in missing):
-        raise BundleRefused("BUNDLE_UNREADABLE", "the weights are not those of this network")
-
-
-def network_digest(network: torch.nn.Module, tensors: Tensors, shape: str) -> str:
-    """SHA-256 of a network's float16 weights and its shape: the same for a run and for the bundle made of it.
-
-    Unlike the bundle's digest it stays when statistics, figures or a reviewer are renewed, which change no feature.
-
-    Args:
-        shape: JSON text.
-    """
-    kept = {name: one.cpu().contiguous() for name, one in sorted(halved(distinct(network, tensors)).items())}
-    return hashlib.sha256(save(kept) + shape.encode()).hexdigest()
 
 
 def read_statistics(file: Path) -> RangeStatistics:

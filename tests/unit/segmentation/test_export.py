@@ -20,8 +20,9 @@ from lymphoma.segmentation.network import LampNetwork, LampShape
 from lymphoma.segmentation.open import open_lesion_network
 from lymphoma.training.checkpoint import Checkpoint, save_checkpoint
 from lymphoma.training.config import RunConfig, TrainConfig, config_digest, write_config
+from lymphoma.training.filling import distinct, fill
 from lymphoma.training.legs import write_handover
-from lymphoma.training.network_bundle import distinct, fill, read_statistics
+from lymphoma.training.network_bundle import read_statistics
 from lymphoma.training.result import TrainingResult, save_weights, write_result
 from lymphoma.training.state import RunState
 from lymphoma.training.statistics import RangeStatistics, fit_statistics
