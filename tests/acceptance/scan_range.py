@@ -31,7 +31,8 @@ from tests.generator_b import FAULTS, Fault, PatientB, build, spoilt
 
 __all__ = ["FaultResult", "given_anatomy", "judged", "main", "scans", "table"]
 
-FIRST_SEED = 63_000
+FIRST_SEED = 63_100
+"""The hundred before these were looked at while the check was made."""
 UPTAKE_MINUTES = 62.0
 DETECTED_AT_LEAST, FALSE_ALARMS_AT_MOST = 0.95, 0.05
 

@@ -32,6 +32,13 @@ LEAST_KNOWN = 20
 PLAUSIBLE: Mapping[str, tuple[float, float]] = {"liver_suv_log": (math.log(0.4), math.log(8.0))}
 """[A] No FDG scan lies beyond, whatever the statistics say: a liver of another tracer, or an SUV wrong by a factor."""
 
+SIDED = ("air_to_left", "solid_to_left_mm")
+"""Measures that change sign in a scan turned over, whatever an organ map says: the anatomy network looks for the liver
+on the right, and finds one there."""
+
+ONE_SIDED = 2.0
+"""[A] Deviations by which the patients of the statistics must lie to one side for a mirror to be noticed."""
+
 REGISTRATION = "ct_registration"
 """Named as the feature that failed where the CT cannot be brought to the PET."""
 
@@ -39,9 +46,9 @@ REGISTRATION = "ct_registration"
 def check(features: ScanFeatures, statistics: RangeStatistics) -> RangeVerdict:
     """Compares a scan with those of the statistics.
 
-    Outside: as :func:`lymphoma.training.statistics.in_range` says, a liver
-    that no FDG scan has, or a CT whose registration is not credible. What the
-    field of view does not show is left out, and alone makes no scan unusual.
+    Outside: as :func:`lymphoma.training.statistics.in_range` says, a liver that no FDG scan has, a body that is more
+    likely seen in a mirror, or a CT whose registration is not credible. What the field of view does not show is left
+    out, and alone makes no scan unusual.
 
     Raises:
         BundleRefused: STATISTICS_UNFIT, the statistics are of other features.
@@ -57,6 +64,8 @@ def check(features: ScanFeatures, statistics: RangeStatistics) -> RangeVerdict:
     )
     if impossible:
         return replace(verdict, range="outside", features=tuple(dict.fromkeys((*impossible, *failed))))
+    if _mirrored(values, statistics):
+        return replace(verdict, range="outside", features=tuple(dict.fromkeys((SIDED[-1], *failed))))
     if features.registration == "not_credible":
         return replace(verdict, range="outside", features=(REGISTRATION, *failed))
     if verdict.range == "unusual" and not failed:
@@ -66,6 +75,23 @@ def check(features: ScanFeatures, statistics: RangeStatistics) -> RangeVerdict:
 
 def _within(value: float, low: float, high: float) -> bool:
     return math.isnan(value) or low <= value <= high
+
+
+def _mirrored(values: Floats, statistics: RangeStatistics) -> bool:
+    """Whether the mirrored body is nearer to the patients of the statistics than the body as it is."""
+    sided = np.array([NAMES.index(name) for name in SIDED])
+    sided = sided[np.isfinite(values[sided])]
+    if not len(sided):
+        return False
+    mean, scale = np.array(statistics.mean)[sided], np.array(statistics.scale)[sided]
+    covariance = np.array(statistics.covariance)[np.ix_(sided, sided)]
+
+    def distance(of: Floats) -> float:
+        z = (of - mean) / scale
+        return math.sqrt(z @ np.linalg.solve(covariance, z))
+
+    one_sided = distance(np.zeros(len(sided))) >= ONE_SIDED
+    return one_sided and distance(-values[sided]) < distance(values[sided])
 
 
 def fit_range(values: Floats, *, allowance: float = ALLOWANCE, seed: int = 0) -> RangeStatistics:

@@ -140,6 +140,22 @@ def test_in_range_and_outside(sound: dict[str, float], statistics: RangeStatisti
         check(ScanFeatures(values), dataclasses.replace(statistics, names=(*NAMES[1:], NAMES[0])))
 
 
+def test_a_mirrored_body_is_outside_however_the_organs_were_found(
+    sound: dict[str, float], statistics: RangeStatistics
+) -> None:
+    mean = dict(zip(NAMES, statistics.mean, strict=True))
+
+    def verdict(solid_to_left_mm: float, usual_mm: float) -> RangeVerdict:
+        usual = dataclasses.replace(statistics, mean=tuple((mean | {"solid_to_left_mm": usual_mm}).values()))
+        return check(ScanFeatures(tuple((sound | {"solid_to_left_mm": solid_to_left_mm}).values())), usual)
+
+    turned = verdict(5.0, -40.0)  # alone within its range
+    assert (turned.range, turned.features[0]) == ("outside", "solid_to_left_mm")
+    assert verdict(-5.0, -40.0).range != "outside"
+    assert verdict(math.nan, -40.0).range != "outside"
+    assert verdict(5.0, -4.0).range != "outside"  # of patients who lie to no side nobody is turned over
+
+
 def test_new_scans_of_the_same_kind_and_of_a_displaced_one_are_let_in() -> None:
     """One in a hundred of a population whose every feature is displaced by one deviation, as allowed for."""
     rng = np.random.default_rng(5)

@@ -69,13 +69,14 @@ ABLATION = (
 )
 """The ablation table: each part of LAMP left out, or something else of its size in its place."""
 ENDS = (5000, 160)
-FIRST_TIERS = 2
+FIRST_TIERS = 3
 """The positive control and the ablation table, in as many repetitions as an interval needs before all others."""
 TIERS: tuple[tuple[_Block, ...], ...] = (
     (
         _Block("clean", (PLAIN_WORST, "worst_lesion"), (5000,), POSITIVE),
-        _Block("linear", ("worst_lesion", "non_lesion"), ENDS, ABLATION),
+        _Block("linear", ("worst_lesion", "non_lesion"), (5000,), ABLATION),
     ),
+    (_Block("linear", ("worst_lesion", "non_lesion"), (160,), ABLATION),),
     (_Block("linear", ("worst_lesion", "non_lesion"), (1000,), ABLATION),),
     (
         _Block("clean", (PLAIN_WORST, "worst_lesion"), (5000,), POSITIVE),
