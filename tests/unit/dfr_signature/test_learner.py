@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from lymphoma.dfr_signature import features as features_module
+from lymphoma.dfr_signature import prepare
 from lymphoma.dfr_signature.backbones import Backbone, RandomProjection, open_backbone
 from lymphoma.dfr_signature.config import DfrConfig, WeightsConfig
 from lymphoma.dfr_signature.ensemble import setup_of
@@ -19,8 +20,10 @@ from lymphoma.dfr_signature.inputs import InputSettings
 from lymphoma.dfr_signature.learner import LEARNER, DfrLearner, combined_of
 from lymphoma.dfr_signature.open_weights import backbone_of
 from lymphoma.errors import BundleRefused, ConfigInvalid, NotComputable
-from lymphoma.evaluation.input_cohort import InputCohort
+from lymphoma.evaluation.input_cohort import InputCohort, input_cohort
 from lymphoma.evaluation.learner import Asked, Learned, installed_learners
+from lymphoma.evaluation.true_inputs import in_order, with_outcomes
+from lymphoma.prognosis.input_folder import InputFolder
 from lymphoma.prognosis.measures import PetMeasures
 from lymphoma.training.bundle import Bundle
 from safetensors.torch import save_file
@@ -170,3 +173,16 @@ def test_the_combined_model_stands_in_place_of_the_signature_s_own_survival(tmp_
     without = combined_of(fit, patients)
     assert not without.models
     assert without.limits[0].startswith("Without the combined model: nobody has all of")
+
+
+def test_virtual_patients_are_prepared_to_learn_from(tmp_path: Path) -> None:
+    given = ["--inputs", str(tmp_path / "inputs"), "--first-seed", "9300002", "--patients", "2", "--edge-mm", "16"]
+    assert prepare.main(given) == 0
+    made = InputFolder.open(tmp_path / "inputs")
+    assert made.source.way.startswith(LEARNER.way), "train_on_others reads what the learner would prepare"
+    cohort = in_order(with_outcomes(input_cohort(made), "burden"))
+    assert cohort.patients.known("pfs").size == len(cohort) > 0
+    assert cohort.read(0)["drawn"].shape == (3, 1, 224, 224)
+    kept = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*.safetensors")}
+    assert prepare.main(given) == 0
+    assert {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*.safetensors")} == kept

@@ -133,6 +133,19 @@ def test_it_comes_back_from_its_archive(fitted: FittedSignature, tmp_path: Path)
     assert file.stat().st_size < 15_500_000
 
 
+def test_a_large_archive_goes_in_pieces_and_comes_back_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lymphoma.dfr_signature.archive.PIECE_BYTES", 7)
+    whole = bytes(range(100))
+    pieces = as_tensors(whole)
+    assert len(pieces) == 15
+    assert archive_of(dict(reversed(pieces.items()))) == whole
+    for broken in ({}, {name: one for name, one in pieces.items() if name != "archive_0003"}):
+        with pytest.raises(BundleRefused, match="BUNDLE_UNREADABLE"):
+            archive_of(broken)
+    with pytest.raises(BundleRefused, match="not bytes"):
+        archive_of({"archive_0000": torch.zeros(3)})
+
+
 def test_a_bundle_carries_the_archive_among_its_weights(fitted: FittedSignature, tmp_path: Path) -> None:
     (written,) = write_weights(tmp_path, "models", "signature_pfs", as_tensors(fitted.signature.archive), SHIPPED_BYTES)
     archive = archive_of(halved(read_weights(tmp_path, [written])))
