@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from lymphoma.dfr_signature.config import DfrConfig, SignatureConfig
 from lymphoma.dfr_signature.features import DeepFeatures
+from lymphoma.dfr_signature.inputs import InputSettings, contours_of
 from lymphoma.dfr_signature.radiomics_signature import (
     ARRAY,
     complete_rows,
@@ -17,15 +19,21 @@ from lymphoma.dfr_signature.radiomics_signature import (
     variant_name,
     variant_scores,
 )
+from lymphoma.dfr_signature.study import __main__ as study_module
+from lymphoma.dfr_signature.study.__main__ import Plan, run_study
 from lymphoma.dfr_signature.study.cells import Cell, Centres, Chances, known_rows, run_cell
-from lymphoma.dfr_signature.study.centres import CENTRES
+from lymphoma.dfr_signature.study.centres import CENTRES, Centre
 from lymphoma.dfr_signature.study.outcomes import MODES, slab_eta, with_slab_outcomes
 from lymphoma.dfr_signature.study.page import StudyWords, markdown
 from lymphoma.dfr_signature.study.result import judge, read_groups, save_group
 from lymphoma.dfr_signature.study.slabs import made_slabs, make_slabs
-from lymphoma.evaluation.input_cohort import truth_of
+from lymphoma.evaluation.input_cohort import stored_truth, truth_of
+from lymphoma.prognosis.input_folder import InputFolder, InputSource
 from lymphoma.prognosis.measures import PetMeasures
+from lymphoma.prognosis.patient_folder import KnownPatient
 from lymphoma.radiomics import NAMES
+from lymphoma.simulation.feature_table import stack_features
+from lymphoma.simulation.pet_measures import pet_measures
 from lymphoma.simulation.sampler import sample_patients
 
 from tests.unit.dfr_signature.made_up import box, cohort_in, study
@@ -38,6 +46,9 @@ CONFIG = DfrConfig(
 )
 
 
+MIXING = np.random.default_rng(3).normal(size=(14 * 14, 1000)) / 100
+
+
 @dataclass(frozen=True)
 class Projection:
     """In place of an image network: 1000 random means of the pixels."""
@@ -45,8 +56,8 @@ class Projection:
     digest: str = "ab" * 32
 
     def features(self, crops: np.ndarray) -> np.ndarray:
-        small = crops[..., 0].reshape(len(crops), 28, 8, 28, 8).mean(axis=(2, 4)).reshape(len(crops), -1)
-        return small @ np.random.default_rng(3).normal(size=(28 * 28, 1000)) / 100
+        small = crops[..., 0].reshape(len(crops), 14, 16, 14, 16).mean(axis=(2, 4)).reshape(len(crops), -1)
+        return small @ MIXING
 
 
 def centres() -> Centres:
@@ -206,3 +217,45 @@ def test_radiomics_are_of_the_drawn_and_the_perturbed_contours() -> None:
 def test_inputs_without_radiomics_have_no_such_variant(tmp_path: Path) -> None:
     cohort = cohort_in(tmp_path / "plain", range(2), CONFIG.inputs)
     assert set(variant_features(cohort, Projection(), CONFIG, tmp_path / "f")) == {"fused", "ct", "pet"}  # type: ignore[arg-type]
+
+
+def quick_slabs(
+    folder: Path,
+    centre: Centre,
+    count: int,
+    settings: InputSettings,
+    *,
+    ends_s: float | None = None,
+    progress: object = None,
+) -> bool:
+    """In place of images: grey crops, the brighter the larger the burden of a sampled patient."""
+    made = InputFolder.make(folder, InputSource(centre.name, True, "dfr_signature", "made up"))
+    table = sample_patients(range(centre.first_seed, centre.first_seed + count)).true
+    for number, pet in enumerate(pet_measures(table)):
+        one = table.patient(number)
+        rng = np.random.default_rng([centre.first_seed, number])
+        bright = 0.5 * np.log(max(one.tmtv_ml, 1.0)) - 2
+        drawn = np.full((3, 1, 224, 224), bright) + 0.1 * rng.normal(size=(1, 1, 224, 1))
+        content = hashlib.sha256(one.patient_id.encode()).hexdigest()
+        arrays = {name: (drawn + 0.01 * at).astype(np.float16) for at, name in enumerate(contours_of(settings))}
+        truth = stored_truth(stack_features([one]))
+        made.keep(KnownPatient(content, centre.name, one.clinical, pet, {"pfs": None, "os": None}, arrays, truth))
+    return True
+
+
+def test_the_study_runs_from_slabs_to_its_page_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(study_module, "make_slabs", quick_slabs)
+    plan = Plan(replace(CONFIG, folds=2), 96, ("burden",), ("pfs",))
+    networks = {"fused": Projection(), "random": Projection("ef" * 32)}
+    assert run_study(tmp_path, plan, networks)  # type: ignore[arg-type]
+    (group,) = read_groups(tmp_path / "results")
+    assert (group.learned, group.judged) == (48, 48)
+    assert {one.name for one in group.signatures} == {"fused", "ct", "pet", "random"}
+    same = next(one for one in group.signature_gains if one.second == "random")
+    assert same.difference.value == 0
+    assert "not shown, n = 48" in same.says
+    files = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*.npy")}
+    assert len(files) == 2 * 48 * 4 + 4 * 3, "features of patients by image, chances of folds and of the other centre"
+    assert run_study(tmp_path, plan, networks)  # type: ignore[arg-type]
+    assert {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*.npy")} == files
+    assert not run_study(tmp_path, replace(plan, ends_s=0.0), networks)  # type: ignore[arg-type]
