@@ -1,13 +1,13 @@
 """``make bench``: every benchmark, one after the other. None of them is a test: they print what they measured.
 
-python -m tests.benchmarks [receive] [pipeline] [encode] [simulate] [evaluate] [networks] [radiomics]
+python -m tests.benchmarks [receive] [pipeline] [encode] [simulate] [evaluate] [networks] [radiomics] [dfr]
 """
 
 from __future__ import annotations
 
 import sys
 
-from tests.benchmarks import encode, evaluate, networks, pipeline, radiomics, receive, simulate
+from tests.benchmarks import dfr, encode, evaluate, networks, pipeline, radiomics, receive, simulate
 
 BENCHMARKS = {
     "receive": receive.main,
@@ -17,6 +17,7 @@ BENCHMARKS = {
     "evaluate": evaluate.main,
     "networks": networks.main,
     "radiomics": radiomics.main,
+    "dfr": dfr.main,
 }
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ __all__ = ["archive_of", "as_tensors", "digest_of", "packed", "unpacked"]
 
 _TIME = (1980, 1, 1, 0, 0, 0)
 """The first moment a zip can tell, for every file: a date would change the digest."""
-_NAME = "archive"
+PIECE_BYTES = 8_000_000
+"""Of a tensor: a file of a bundle has a limit that one tensor may not pass, and a large cohort makes a large forest."""
 
 
 def packed(folder: Path) -> bytes:
@@ -41,8 +42,12 @@ def digest_of(archive: bytes) -> str:
 
 
 def as_tensors(archive: bytes) -> dict[str, torch.Tensor]:
-    """An archive as a bundle carries it among its weights: one tensor of bytes in a safetensors file."""
-    return {_NAME: torch.from_numpy(np.frombuffer(archive, dtype=np.uint8).copy())}
+    """An archive as a bundle carries it among its weights: tensors of bytes, one after another."""
+    whole = np.frombuffer(archive, dtype=np.uint8)
+    return {
+        _piece(number): torch.from_numpy(whole[start : start + PIECE_BYTES].copy())
+        for number, start in enumerate(range(0, len(whole), PIECE_BYTES))
+    }
 
 
 def archive_of(tensors: Tensors) -> bytes:
@@ -51,9 +56,16 @@ def archive_of(tensors: Tensors) -> bytes:
     Raises:
         BundleRefused: ``BUNDLE_UNREADABLE``: they are other tensors.
     """
-    if tensors.keys() != {_NAME} or tensors[_NAME].dtype != torch.uint8 or tensors[_NAME].ndim != 1:
+    names = [_piece(number) for number in range(len(tensors))]
+    if not names or set(names) != tensors.keys():
         raise BundleRefused("BUNDLE_UNREADABLE", "the bundle holds no archive of a signature")
-    return bytes(tensors[_NAME].numpy().tobytes())
+    if any(one.dtype != torch.uint8 or one.ndim != 1 for one in tensors.values()):
+        raise BundleRefused("BUNDLE_UNREADABLE", "the archive of a signature is not bytes")
+    return b"".join(tensors[name].numpy().tobytes() for name in names)
+
+
+def _piece(number: int) -> str:
+    return f"archive_{number:04d}"
 
 
 def unpacked(archive: bytes, sha256: str, folder: Path) -> None:

@@ -104,16 +104,21 @@ class Backbone:
     """A network ready for use.
 
     Attributes:
-        digest: SHA-256 of its weights as they are used, in float32. words: the network and where its weights are from.
+        digest: SHA-256 of its weights as they are used, in float32. origin: where its weights are from.
         softmax: features are shares of 1; by default the values before that [A].
     """
 
     name: BackboneName
     digest: str
-    words: str
+    origin: str
     softmax: bool
     device: str
     _network: Any = field(repr=False)
+
+    @property
+    def words(self) -> str:
+        """The network and where its weights are from."""
+        return f"{IMAGENET[self.name].constructor}, {self.origin}"
 
     def features(self, crops: Pixels, *, batch: int = BATCH) -> npt.NDArray[np.float32]:
         """Deep features of crops, each for itself: order and batches change rounding alone.
@@ -161,7 +166,7 @@ def open_backbone(
         network = build(name, softmax=softmax)
         filling(network)
     digest = tensors_digest(name, tensors_of(network))
-    return Backbone(name, digest, f"{IMAGENET[name].constructor}, {_words(weights)}", softmax, device, network)
+    return Backbone(name, digest, _words(weights), softmax, device, network)
 
 
 def _words(weights: BackboneWeights) -> str:

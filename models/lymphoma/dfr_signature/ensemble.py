@@ -41,13 +41,13 @@ class Setup:
     """All of a bundle's signatures but weights and archives.
 
     Attributes:
-        way: how crops are made. words: where the image network's weights come from.
+        way: how crops are made. origin: where the image network's weights come from.
         signatures: endpoint -> SHA-256 of its archive, told apart from it. selections: endpoint -> JSON of the ten.
     """
 
     config: DfrConfig
     way: str
-    words: str
+    origin: str
     signatures: Mapping[Endpoint, str]
     selections: Mapping[Endpoint, str]
     layout: int = LAYOUT
@@ -94,7 +94,7 @@ def ensemble_of(bundle: Bundle, setup: Setup) -> Ensemble:
         BundleRefused: as :meth:`Bundle.weights`; ``BUNDLE_UNREADABLE``, ``BUNDLE_DIGEST_MISMATCH``.
         NotComputable: ``NOT_INSTALLED``: without ``nodal[dfr]``.
     """
-    own = GivenTensors(bundle.weights(BACKBONE), setup.words)
+    own = GivenTensors(bundle.weights(BACKBONE), setup.origin)
     backbone = open_backbone(setup.config.backbone, own, softmax=setup.config.softmax)
     known = [endpoint for endpoint in ENDPOINTS if endpoint in setup.signatures]
     if not known:

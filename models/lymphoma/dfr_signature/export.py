@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from lymphoma.dfr_signature.archive import as_tensors
 from lymphoma.dfr_signature.backbones import Backbone
+from lymphoma.dfr_signature.config import WeightsConfig
 from lymphoma.dfr_signature.ensemble import BACKBONE, SETUP_WORD, Setup, signature_network
 from lymphoma.dfr_signature.fit import DfrFit, EndpointFit
 from lymphoma.dfr_signature.inputs import way_of
@@ -44,7 +46,8 @@ def export_dfr(
     """Writes the bundle: level E0 for virtual patients, else E1, which loads only after an acceptance run.
 
     Args:
-        patients: that were fitted on. backbone: whose features were read, of weights as a bundle keeps them (float16).
+        patients: whom survival was fitted on. backbone: whose features were read, of weights as a bundle keeps them
+            (float16).
         statistics: of :func:`lymphoma.dfr_signature.range.range_features`. name: of the bundle. generator: of virtual
             patients. folds_digest: SHA-256 of the file of folds that were given. keep_out_of_fold: predictions of the
             patients go along. limits: further sentences for the card. models: in place of the signatures' own survival,
@@ -56,9 +59,9 @@ def export_dfr(
     own: dict[Endpoint, tuple[CrossFit, Ints]] = {one.endpoint: (one.fit, one.index) for one in fit.endpoints}
     kept = [{**own, **(models or {})}[one.endpoint] for one in fit.endpoints]
     setup = Setup(
-        fit.config,
+        replace(fit.config, weights=WeightsConfig("shipped")),
         way_of(fit.config.inputs),
-        backbone.words,
+        backbone.origin,
         {one.endpoint: one.whole.signature.digest for one in fit.endpoints},
         {one.endpoint: one.whole.selection.to_json() for one in fit.endpoints},
     )
@@ -70,7 +73,7 @@ def export_dfr(
             patients,
             _words(fit, backbone, limits),
             name=name,
-            folds=len(fit.endpoints[0].parts),
+            folds=1 if fit.disjoint else len(fit.endpoints[0].parts),
             folds_digest=folds_digest,
             generator=generator,
         ),
@@ -110,7 +113,9 @@ def _limits(fit: DfrFit) -> list[str]:
     said = [
         "The chance is of an event during the follow-up of the training patients"
         + (", whose censoring it does not know." if fit.config.label == "event" else ", within 24 months."),
-        f"Survival was fitted on the chances by {fit.config.folds} signatures that never saw the patient.",
+        "One signature an endpoint, fitted on other patients than the cohort named here, to whom it is new."
+        if fit.disjoint
+        else f"Survival was fitted on the chances by {fit.config.folds} signatures that never saw the patient.",
         *(_selected(one) for one in fit.endpoints),
         *(
             f"No groups with the NCCN-IPI of {one.endpoint.upper()}: {one.no_groups}."

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import io
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 
 from lymphoma.dfr_signature.backbones import Backbone
 from lymphoma.dfr_signature.config import DfrConfig
-from lymphoma.dfr_signature.inputs import DRAWN, contours_of, pixels_of
+from lymphoma.dfr_signature.inputs import contours_of, pixels_of
 from lymphoma.evaluation.input_cohort import InputCohort
 from lymphoma.prognosis.cross_fit import Progress
 from lymphoma.prognosis.patient_folder import Arrays
 from lymphoma.survival.follow_up import Floats, Ints
+from lymphoma.training.files import write_whole
 
-__all__ = ["DeepFeatures", "features_of", "of_cohort"]
+__all__ = ["DeepFeatures", "features_of", "kept_features", "of_cohort"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,13 +58,44 @@ def of_cohort(
     Args:
         progress: called with (patients done, patients in all).
     """
-    contours = contours_of(config.inputs)
-    assert contours[0] == DRAWN
+    return _together([_patient(cohort, at, backbone, config) for at in _told(len(cohort), progress)], backbone)
+
+
+def kept_features(
+    cohort: InputCohort, backbone: Backbone, config: DfrConfig, folder: Path, progress: Progress | None = None
+) -> DeepFeatures:
+    """As :func:`of_cohort`; each patient's are kept in a folder, which any cohort and configuration may share.
+
+    Args:
+        folder: made if missing; 8 kB a patient and contour.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    asked = [cohort.folder.source.way, backbone.digest, config.image, asdict(config.grey), config.softmax]
     found = []
-    for at in range(len(cohort)):
-        arrays = cohort.read(at)
-        found.append([features_of(arrays, contour, backbone, config) for contour in contours])
-        if progress is not None:
-            progress(at + 1, len(cohort))
-    values = np.array(found, dtype=np.float64).transpose(1, 0, 2)
+    for at in _told(len(cohort), progress):
+        named = json.dumps([cohort.patients.contents[at], *asked], sort_keys=True)
+        file = folder / f"{hashlib.sha256(named.encode()).hexdigest()}.npy"
+        if not file.is_file():
+            buffer = io.BytesIO()
+            np.save(buffer, _patient(cohort, at, backbone, config), allow_pickle=False)
+            write_whole(file, buffer.getvalue())
+        found.append(np.load(file, allow_pickle=False))
+    return _together(found, backbone)
+
+
+def _patient(cohort: InputCohort, at: int, backbone: Backbone, config: DfrConfig) -> Floats:
+    """(contours, 1000), the drawn contour first."""
+    arrays = cohort.read(at)
+    return np.array([features_of(arrays, contour, backbone, config) for contour in contours_of(config.inputs)])
+
+
+def _together(patients: Sequence[Floats], backbone: Backbone) -> DeepFeatures:
+    values = np.array(patients, dtype=np.float64).transpose(1, 0, 2)
     return DeepFeatures(values[0], values[1:], backbone.digest)
+
+
+def _told(count: int, progress: Progress | None) -> Iterator[int]:
+    for at in range(count):
+        yield at
+        if progress is not None:
+            progress(at + 1, count)

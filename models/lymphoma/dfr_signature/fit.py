@@ -2,13 +2,14 @@
 
 In every fold: labels, z-score, repeatability, mutual information and the stack of learners, from its training patients
 alone. The out-of-fold probabilities enter a Cox model, its cut-off and the four groups with the NCCN-IPI. The paper
-fits all of it on its 258 training patients at once and judges on 111 others.
+fits all of it on its 258 training patients at once and judges on 111 others; :func:`fit_disjoint` fits the signature on
+some patients and survival on others.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from lymphoma.dfr_signature.config import DfrConfig
 from lymphoma.dfr_signature.features import DeepFeatures
 from lymphoma.dfr_signature.labels import label_of
 from lymphoma.dfr_signature.selection import FeatureSelection, fit_selection
-from lymphoma.dfr_signature.signature import LEARNERS, Learners, Signature, fit_signature
+from lymphoma.dfr_signature.signature import Signature, fit_signature
 from lymphoma.errors import CannotDo, NotComputable
 from lymphoma.evaluation.patient_folds import folds_of, held_out
 from lymphoma.evaluation.patients import Patients
@@ -30,7 +31,7 @@ from lymphoma.survival.follow_up import Floats, FollowUp, Ints
 from lymphoma.training.files import write_whole
 from lymphoma.training.folds import Folds
 
-__all__ = ["DfrFit", "EndpointFit", "Fitted", "fit_dfr", "fit_once", "score_name"]
+__all__ = ["DfrFit", "EndpointFit", "Fitted", "chances_over_folds", "fit_dfr", "fit_disjoint", "fit_once", "score_name"]
 
 OTHERWISE = "the signature did not order patients it never saw better than chance"
 
@@ -58,9 +59,10 @@ class EndpointFit:
 
     Attributes:
         index: (n,) positions in the cohort of the patients with a known outcome.
-        parts: positions in ``index`` that each fold held out.
+        parts: positions in ``index`` that each fold held out; of a disjoint fit from survival alone.
         probability: (n,), by a signature none of whose steps saw the patient.
-        whole: fitted on all n; what a bundle keeps. fit: survival from ``probability``.
+        whole: what a bundle keeps, fitted on all n, or on the other patients of a disjoint fit.
+        fit: survival from ``probability``.
         groups: with the NCCN-IPI, of ``probability``; None where ``no_groups`` says why.
     """
 
@@ -82,6 +84,7 @@ class DfrFit:
     Attributes:
         endpoints: those that are trained; where none is, all, and ``trained`` is False.
         left_out: endpoint -> why there is no model of it. backbone: digest of the network whose features were read.
+        disjoint: the signatures were fitted on other patients than those whom survival was fitted on.
     """
 
     config: DfrConfig
@@ -89,19 +92,24 @@ class DfrFit:
     trained: bool
     left_out: Mapping[Endpoint, str]
     backbone: str
+    disjoint: bool = False
 
 
-def fit_once(
-    features: DeepFeatures,
-    follow_up: FollowUp,
-    config: DfrConfig,
-    folder: Path,
-    learners: Learners = LEARNERS,
-) -> Fitted:
+@dataclass(frozen=True, eq=False)
+class _Judged:
+    """Chances of the patients at ``index``, by signatures that never saw them; the rest as in :class:`EndpointFit`."""
+
+    index: Ints
+    parts: tuple[Ints, ...]
+    probability: Floats
+    whole: Fitted
+
+
+def fit_once(features: DeepFeatures, follow_up: FollowUp, config: DfrConfig, folder: Path) -> Fitted:
     """All steps on these patients.
 
     Args:
-        folder: where the learners work. learners: of the stack, by AutoGluon's names.
+        folder: where the learners work.
 
     Raises:
         NotComputable: ``NOT_INSTALLED``; ``ONE_CLASS``, ``TOO_FEW_EVENTS``, ``TOO_FEW_REPEATABLE``,
@@ -111,9 +119,7 @@ def fit_once(
     selection = fit_selection(features.drawn, features.repeats, label.event, config.selection, known=label.known)
     weight = None if config.label == "event" else label.weight
     chosen = selection.apply(features.drawn)
-    made = fit_signature(
-        chosen, label.event, config.signature, folder, weight=weight, seed=config.seed, learners=learners
-    )
+    made = fit_signature(chosen, label.event, config.signature, folder, weight=weight, seed=config.seed)
     return Fitted(selection, made.signature)
 
 
@@ -124,7 +130,6 @@ def fit_dfr(
     folder: Path,
     *,
     folds: Folds | None = None,
-    learners: Learners = LEARNERS,
     progress: Progress | None = None,
 ) -> DfrFit:
     """Fits each endpoint; one that cannot be fitted is left out and said.
@@ -138,57 +143,144 @@ def fit_dfr(
         CannotDo: with the code of the first endpoint, where none can be fitted; ``FOLDS_IMPOSSIBLE``.
         ValueError: features of other patients.
     """
+    _agree(patients, features)
+
+    def judged(endpoint: Endpoint, tell: Progress) -> _Judged:
+        return _over_folds(patients, features, endpoint, config, folder, folds, tell)
+
+    return _fitted(judged, patients, config, features.backbone, progress, disjoint=False)
+
+
+def fit_disjoint(
+    learn: Patients,
+    taught: DeepFeatures,
+    judge: Patients,
+    asked: DeepFeatures,
+    config: DfrConfig,
+    folder: Path,
+    *,
+    progress: Progress | None = None,
+) -> DfrFit:
+    """One signature an endpoint, fitted on ``learn``; survival fitted on its chances of ``judge``, whom it never saw.
+
+    Args:
+        taught, asked: features of ``learn`` and of ``judge``, by the same network. folder: where the learners work.
+
+    Raises:
+        CannotDo: as :func:`fit_dfr`.
+        ValueError: a patient stands in both cohorts; features of other patients, or of two networks.
+    """
+    _agree(learn, taught)
+    _agree(judge, asked)
+    if set(learn.contents) & set(judge.contents):
+        raise ValueError("a patient stands among those who teach and those who judge")
+    if taught.backbone != asked.backbone:
+        raise ValueError("the features are of two networks")
+
+    def judged(endpoint: Endpoint, tell: Progress) -> _Judged:
+        known, index = learn.known(endpoint), judge.known(endpoint)
+        split = folds_of(judge, index, config.folds, config.seed, endpoint)
+        whole = fit_once(taught.take(known), learn.follow_up(endpoint, known), config, folder)
+        tell(1, 1)
+        parts = held_out(split, [judge.ids[at] for at in index])
+        return _Judged(index, tuple(parts), whole.probability(asked.drawn[index]), whole)
+
+    return _fitted(judged, judge, config, taught.backbone, progress, disjoint=True)
+
+
+def _agree(patients: Patients, features: DeepFeatures) -> None:
     if len(features) != len(patients):
         raise ValueError(f"features of {len(features)} patients, not of {len(patients)}")
 
+
+def _fitted(
+    judged: Callable[[Endpoint, Progress], _Judged],
+    patients: Patients,
+    config: DfrConfig,
+    backbone: str,
+    progress: Progress | None,
+    *,
+    disjoint: bool,
+) -> DfrFit:
+    """Args: patients: whom survival is fitted on."""
+
     def fit(endpoint: Endpoint, tell: Progress | None) -> EndpointFit:
-        return _endpoint(patients, features, endpoint, config, folder, folds, learners, tell)
+        return _with_survival(judged(endpoint, tell or (lambda done, of: None)), patients, endpoint, config)
 
     each = fit_each(config.endpoints, fit, lambda one: one.fit.beats_chance, OTHERWISE, progress)
-    return DfrFit(config, each.fits, each.trained, each.left_out, features.backbone)
+    return DfrFit(config, each.fits, each.trained, each.left_out, backbone, disjoint)
 
 
-def _endpoint(
+def _over_folds(
     patients: Patients,
     features: DeepFeatures,
     endpoint: Endpoint,
     config: DfrConfig,
     folder: Path,
     folds: Folds | None,
-    learners: Learners,
-    progress: Progress | None,
-) -> EndpointFit:
+    tell: Progress,
+) -> _Judged:
     index = patients.known(endpoint)
     follow_up = patients.follow_up(endpoint, index)
     own = features.take(index)
     split = folds or folds_of(patients, index, config.folds, config.seed, endpoint)
     parts = held_out(split, [patients.ids[i] for i in index])
-    tell = progress or (lambda done, of: None)
-    probability = np.full(len(index), np.nan)
+    probability = chances_over_folds(
+        own, follow_up, parts, config, folder, endpoint, lambda done, of: tell(done, len(parts) + 1)
+    )
+    whole = fit_once(own, follow_up, config, folder)
+    tell(len(parts) + 1, len(parts) + 1)
+    return _Judged(index, tuple(parts), probability, whole)
+
+
+def chances_over_folds(
+    features: DeepFeatures,
+    follow_up: FollowUp,
+    parts: Sequence[Ints],
+    config: DfrConfig,
+    folder: Path,
+    name: str,
+    progress: Progress | None = None,
+) -> Floats:
+    """The chance of each patient by a signature none of whose steps saw him or her, (n,).
+
+    Args:
+        parts: positions that each fold holds out. folder: folds that are done stay there as ``<name>_<number>.npy``.
+
+    Raises:
+        NotComputable: as :func:`fit_once`; ``FEATURES_UNREADABLE``: a file of a fold is not whole.
+    """
+    probability = np.full(follow_up.n, np.nan)
     for number, held in enumerate(parts, start=1):
-        train = np.setdiff1d(np.arange(len(index)), held)
-        file = folder / f"{endpoint}_{number}.npy"
+        train = np.setdiff1d(np.arange(follow_up.n), held)
+        file = folder / f"{name}_{number}.npy"
         found = _kept(file, len(held))
         if found is None:
-            one = fit_once(own.take(train), follow_up.take(train), config, folder, learners)
-            found = one.probability(own.drawn[held])
+            one = fit_once(features.take(train), follow_up.take(train), config, folder)
+            found = one.probability(features.drawn[held])
             _keep(file, found)
         probability[held] = found
-        tell(number, len(parts) + 1)
-    whole = fit_once(own, follow_up, config, folder, learners)
-    tell(len(parts) + 1, len(parts) + 1)
+        if progress is not None:
+            progress(number, len(parts))
+    return probability
+
+
+def _with_survival(judged: _Judged, patients: Patients, endpoint: Endpoint, config: DfrConfig) -> EndpointFit:
+    follow_up = patients.follow_up(endpoint, judged.index)
     fit = cross_fit(
         endpoint,
         [covariate(f"{SCORE}{score_name(endpoint)}").term],
-        [probability.tolist()],
+        [judged.probability.tolist()],
         follow_up,
-        parts,
+        judged.parts,
         rule=config.rule,
         resamples=config.resamples,
         seed=config.seed,
     )
-    groups, why = _groups(patients, index, endpoint, follow_up, probability)
-    return EndpointFit(endpoint, index, follow_up, tuple(parts), probability, whole, fit, groups, why)
+    groups, why = _groups(patients, judged.index, endpoint, follow_up, judged.probability)
+    return EndpointFit(
+        endpoint, judged.index, follow_up, judged.parts, judged.probability, judged.whole, fit, groups, why
+    )
 
 
 def _groups(

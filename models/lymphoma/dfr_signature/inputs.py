@@ -29,6 +29,7 @@ __all__ = [
     "InputSettings",
     "contours_of",
     "crops_of",
+    "grey_levels",
     "inputs_of",
     "pixels_of",
     "way_of",
@@ -130,9 +131,15 @@ def pixels_of(
     Raises:
         NotComputable: as :func:`crops_of`.
     """
+    return as_rgb(grey_levels(crops_of(arrays, image, contour), image, windows))
+
+
+def grey_levels(
+    z_scores: npt.NDArray[Any], image: ImageKind, windows: GreyWindows | None = None
+) -> npt.NDArray[np.float32]:
+    """z-scores of one kind of image as grey levels, 0 to 255, of any shape."""
     low, high = getattr(windows or GreyWindows(), image)
-    scaled = (crops_of(arrays, image, contour) - low) * (255.0 / (high - low))
-    return as_rgb(np.clip(scaled, 0.0, 255.0))
+    return np.asarray(np.clip((z_scores - low) * (255.0 / (high - low)), 0.0, 255.0), dtype=np.float32)
 
 
 def crops_of(arrays: Arrays, image: ImageKind, contour: str = DRAWN) -> npt.NDArray[np.float32]:

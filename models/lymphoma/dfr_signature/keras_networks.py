@@ -24,7 +24,7 @@ from lymphoma.training.weights import Tensors
 
 __all__ = [
     "BACKBONES", "CLASSES", "IMAGENET", "SIDE", "BackboneName", "Published", "build", "fill", "fill_randomly", "keras",
-    "preprocessed", "tensors_digest", "tensors_of",
+    "preprocessed", "tensors_digest", "tensors_of", "variables_of",
 ]  # fmt: skip
 
 BackboneName = Literal["resnet50", "vgg16", "vgg19", "densenet121", "densenet169", "xception", "nasnet_large"]
@@ -132,7 +132,7 @@ def tensors_of(network: Any) -> dict[str, torch.Tensor]:
 
     Keras' own paths would not do: it numbers unnamed layers (Xception has some) through the whole process.
     """
-    return {name: variable.value.detach().cpu() for name, variable in _variables(network).items()}
+    return {name: variable.value.detach().cpu() for name, variable in variables_of(network).items()}
 
 
 def fill(network: Any, tensors: Tensors) -> None:
@@ -141,7 +141,7 @@ def fill(network: Any, tensors: Tensors) -> None:
     Raises:
         BundleRefused: ``BUNDLE_UNREADABLE``: they are another network's, or not finite.
     """
-    own = _variables(network)
+    own = variables_of(network)
     if own.keys() != tensors.keys() or any(tuple(own[name].shape) != tuple(one.shape) for name, one in tensors.items()):
         raise BundleRefused("BUNDLE_UNREADABLE", "the weights are not those of this image network")
     if not all(bool(torch.isfinite(one).all()) for one in tensors.values()):
@@ -157,7 +157,7 @@ def fill_randomly(network: Any, seed: int) -> None:
     the deep ones of the seven.
     """
     generator = np.random.default_rng(seed)
-    for name, variable in _variables(network).items():
+    for name, variable in variables_of(network).items():
         shape = tuple(variable.shape)
         if name.endswith("kernel"):
             inputs = math.prod(shape[:2]) if name.endswith("depthwise_kernel") else math.prod(shape[:-1])
@@ -176,8 +176,8 @@ def tensors_digest(name: BackboneName, tensors: Tensors) -> str:
     return digest.hexdigest()
 
 
-def _variables(network: Any) -> dict[str, Any]:
-    """Name -> Keras variable. Layers stand in the order Keras' own weight files have them."""
+def variables_of(network: Any) -> dict[str, Any]:
+    """Name, as of :func:`tensors_of`, -> Keras variable; in the order that Keras' own weight files have them."""
     named = {
         f"{number:04d}.{variable.name}": variable
         for number, layer in enumerate(network.layers)

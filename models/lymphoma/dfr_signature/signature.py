@@ -12,7 +12,6 @@ import json
 import logging
 import tempfile
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -29,22 +28,16 @@ from lymphoma.errors import BundleRefused, NotComputable
 from lymphoma.training.files import write_whole
 
 __all__ = [
-    "LEARNERS",
     "FittedSignature",
     "Layers",
-    "Learners",
     "Signature",
+    "autogluon",
     "fit_signature",
     "open_signature",
     "out_of_fold",
 ]
 
 Floats = npt.NDArray[np.floating[Any]]
-Learners = Mapping[str, Mapping[str, Any]]
-
-LEARNERS: Learners = {"GBM": {}, "XGB": {}, "CAT": {}, "RF": {}, "XT": {}, "LR": {}, "NN_TORCH": {}}
-"""Base learners in AutoGluon's words, each as AutoGluon sets it [A: the paper's list is in a supplement]. Nearest
-neighbours are not among them: they would carry every training patient's features into the bundle."""
 BUNDLED = "about.json"
 _PACKAGES = ("autogluon.tabular", "scikit-learn", "numpy", "pandas", "lightgbm", "xgboost-cpu", "catboost", "torch")
 """Whose versions must be the same where a pickle is read."""
@@ -128,7 +121,6 @@ def fit_signature(
     *,
     weight: Floats | None = None,
     seed: int = 0,
-    learners: Learners = LEARNERS,
 ) -> FittedSignature:
     """Fits the stack on one thread, without graphics card, network or other processes; quiet.
 
@@ -157,7 +149,7 @@ def fit_signature(
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".fit-") as place, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of AutoGluon's own calls; nothing a user could act on
-        predictor = _fitted(table, settings, Path(place) / "all", seed, learners)
+        predictor = _fitted(table, settings, Path(place) / "all", seed)
         layers = _layers(predictor)
         bagged = np.asarray(predictor.predict_proba_oof(layers.final, as_multiclass=False), dtype=np.float64)
         kept = Path(place) / "kept"
@@ -180,7 +172,6 @@ def out_of_fold(
     folds: int,
     weight: Floats | None = None,
     seed: int = 0,
-    learners: Learners = LEARNERS,
 ) -> npt.NDArray[np.float64]:
     """Probabilities by whole signatures that never saw the patient in any layer, (n,).
 
@@ -196,7 +187,7 @@ def out_of_fold(
     splits = StratifiedKFold(folds, shuffle=True, random_state=seed).split(features, event)
     for learn, judge in splits:
         given = None if weight is None else weight[learn]
-        one = fit_signature(features[learn], event[learn], settings, folder, weight=given, seed=seed, learners=learners)
+        one = fit_signature(features[learn], event[learn], settings, folder, weight=given, seed=seed)
         found[judge] = one.signature.probability(features[judge])
     return found
 
@@ -216,7 +207,7 @@ def open_signature(file: Path, sha256: str) -> Signature:
 
 def unpack_signature(archive: bytes, sha256: str) -> Signature:
     """As :func:`open_signature`, from an archive that a bundle carried; ``sha256`` stands elsewhere in the bundle."""
-    tabular = _autogluon()
+    tabular = autogluon()
     with tempfile.TemporaryDirectory(prefix="signature-") as place:
         unpacked(archive, sha256, Path(place))
         features, layers = _read_description(Path(place))
@@ -226,7 +217,12 @@ def unpack_signature(archive: bytes, sha256: str) -> Signature:
     return Signature(archive, sha256, features, layers, predictor)
 
 
-def _autogluon() -> Any:
+def autogluon() -> Any:
+    """AutoGluon's tabular part, imported now and quiet.
+
+    Raises:
+        NotComputable: ``NOT_INSTALLED``.
+    """
     try:
         tabular = importlib.import_module("autogluon.tabular")
     except ImportError as error:
@@ -242,8 +238,8 @@ def _table(features: Floats, count: int) -> pd.DataFrame:
     return pd.DataFrame(np.asarray(features, dtype=np.float64), columns=names)
 
 
-def _fitted(table: pd.DataFrame, settings: SignatureConfig, place: Path, seed: int, learners: Learners) -> Any:
-    tabular = _autogluon()
+def _fitted(table: pd.DataFrame, settings: SignatureConfig, place: Path, seed: int) -> Any:
+    tabular = autogluon()
     identity = importlib.import_module("autogluon.features.generators").IdentityFeatureGenerator
     predictor = tabular.TabularPredictor(
         label=_LABEL,
@@ -259,7 +255,7 @@ def _fitted(table: pd.DataFrame, settings: SignatureConfig, place: Path, seed: i
         table,
         presets=settings.preset,
         time_limit=settings.time_limit_s,
-        hyperparameters={name: dict(options) for name, options in learners.items()},
+        hyperparameters={name: dict(options) for name, options in settings.learners.items()},
         auto_stack=False,
         dynamic_stacking=False,  # it would drop the second layer where it sees no gain from it
         num_bag_folds=settings.folds,

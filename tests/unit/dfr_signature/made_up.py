@@ -1,13 +1,22 @@
-"""A made-up study: a warm body in air with lesions in it."""
+"""A made-up study: a warm body in air with lesions in it; and a cohort of such."""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 from lymphoma.anatomy.organs import Anatomy
+from lymphoma.dfr_signature.inputs import InputSettings, inputs_of, way_of
+from lymphoma.evaluation.input_cohort import InputCohort, input_cohort
 from lymphoma.imaging.volume import Volume
+from lymphoma.prognosis.input_folder import InputFolder, InputSource
 from lymphoma.prognosis.measures import PetMeasures
+from lymphoma.prognosis.patient_folder import KnownPatient
 from lymphoma.prognosis.system import StudyArrays
 from lymphoma.survival.clinical import ClinicalFactors
+from lymphoma.training.case import Outcome
 
 EDGES_MM = (4.0, 5.0, 6.0)  # column, row, section: all different, so that swapped axes show
 SHAPE = (30, 40, 48)
@@ -39,3 +48,25 @@ def study(*lesions: Box, accepted: tuple[int, ...] | None = None, seed: int = 0)
         suv[lesion] += 8.0
     clinical, pet = ClinicalFactors(), PetMeasures()
     return StudyArrays(grid(suv), grid(ct), grid(labels), Anatomy("none"), clinical, pet, accepted=accepted)
+
+
+def patient(number: int) -> StudyArrays:
+    """One lesion, of a height that differs among the patients."""
+    return study(box(12, 15, 20, (4, 5 + number % 3, 6)), seed=number)
+
+
+def content_of(number: int) -> str:
+    return hashlib.sha256(str(number).encode()).hexdigest()
+
+
+def cohort_in(folder: Path, numbers: Sequence[int], settings: InputSettings) -> InputCohort:
+    """Every second patient has an early event of PFS; OS is not known."""
+    made = InputFolder.make(folder, InputSource("made up", True, "dfr_signature", way_of(settings)))
+    for number in numbers:
+        rng = np.random.default_rng(number)
+        seen, event = patient(number), bool(number % 2)
+        outcome = Outcome(float(rng.uniform(5, 20) if event else rng.uniform(30, 60)), event)
+        outcomes = {"pfs": outcome, "os": None}
+        arrays = inputs_of(seen, settings)
+        made.keep(KnownPatient(content_of(number), "one", seen.clinical, seen.pet, outcomes, arrays))
+    return input_cohort(made)

@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from lymphoma.dfr_signature.backbones import Backbone, GivenTensors, RandomProjection, open_backbone
-from lymphoma.dfr_signature.config import DfrConfig, SignatureConfig
+from lymphoma.dfr_signature.config import DfrConfig, Learners, SignatureConfig
 from lymphoma.dfr_signature.ensemble import SETUP_WORD, setup_of
 from lymphoma.dfr_signature.export import export_dfr
 from lymphoma.dfr_signature.features import of_cohort
 from lymphoma.dfr_signature.fit import DfrFit, fit_dfr
-from lymphoma.dfr_signature.inputs import InputSettings, inputs_of, way_of
+from lymphoma.dfr_signature.inputs import InputSettings
 from lymphoma.dfr_signature.range import RANGE_NAMES, range_features
 from lymphoma.dfr_signature.scoring import scores_of
 from lymphoma.dfr_signature.selection import SelectionSettings
-from lymphoma.dfr_signature.signature import Learners
 from lymphoma.dfr_signature.system import SYSTEM
 from lymphoma.errors import BundleRefused, NotComputable
-from lymphoma.evaluation.input_cohort import InputCohort, input_cohort
-from lymphoma.prognosis.input_folder import InputFolder, InputSource
-from lymphoma.prognosis.patient_folder import KnownPatient
+from lymphoma.evaluation.input_cohort import InputCohort
 from lymphoma.prognosis.system import SYSTEMS
 from lymphoma.training.bundle import load_bundle
-from lymphoma.training.case import Outcome
 from lymphoma.training.statistics import fit_statistics
 from lymphoma.training.weights import halved
 
-from tests.unit.dfr_signature.made_up import box, study
+from tests.unit.dfr_signature.made_up import box, cohort_in, content_of, patient, study
 
 pytestmark = pytest.mark.unit
 
@@ -40,7 +35,7 @@ CONFIG = DfrConfig(
     backbone="densenet121",
     inputs=InputSettings(perturbed=("shifted",)),
     selection=SelectionSettings(features=4, least_icc=0.0),
-    signature=SignatureConfig(folds=2, stack_levels=0),
+    signature=SignatureConfig(folds=2, stack_levels=0, learners=ONE),
     endpoints=("pfs",),
     folds=2,
     resamples=20,
@@ -49,21 +44,7 @@ CONFIG = DfrConfig(
 
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory: pytest.TempPathFactory) -> InputCohort:
-    folder = InputFolder.make(
-        tmp_path_factory.mktemp("inputs") / "dfr", InputSource("made up", True, "dfr_signature", way_of(CONFIG.inputs))
-    )
-    rng = np.random.default_rng(0)
-    for number in range(N):
-        seen = study(box(12, 15, 20, (4, 5 + number % 3, 6)), seed=number)
-        event = bool(number % 2)
-        outcome = Outcome(float(rng.uniform(5, 20) if event else rng.uniform(30, 60)), event)
-        content = hashlib.sha256(str(number).encode()).hexdigest()
-        folder.keep(
-            KnownPatient(
-                content, "one", seen.clinical, seen.pet, {"pfs": outcome, "os": None}, inputs_of(seen, CONFIG.inputs)
-            )
-        )
-    return input_cohort(folder)
+    return cohort_in(tmp_path_factory.mktemp("inputs") / "dfr", range(N), CONFIG.inputs)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +56,7 @@ def backbone() -> Backbone:
 @pytest.fixture(scope="module")
 def fitted(cohort: InputCohort, backbone: Backbone, tmp_path_factory: pytest.TempPathFactory) -> DfrFit:
     features = of_cohort(cohort, backbone, CONFIG)
-    return fit_dfr(cohort.patients, features, CONFIG, tmp_path_factory.mktemp("folds"), learners=ONE)
+    return fit_dfr(cohort.patients, features, CONFIG, tmp_path_factory.mktemp("folds"))
 
 
 @pytest.fixture(scope="module")
@@ -98,8 +79,8 @@ def test_a_study_and_a_cohort_are_scored_as_when_it_was_fitted(
     scores = scores_of(bundle, few)
     own = fitted.endpoints[0].whole.probability(of_cohort(few, backbone, CONFIG).drawn)
     assert scores["dfr_signature_pfs"] == pytest.approx(own, abs=1e-6)
-    number = next(n for n in range(N) if hashlib.sha256(str(n).encode()).hexdigest() == few.patients.contents[0])
-    told = SYSTEM.score(bundle, study(box(12, 15, 20, (4, 5 + number % 3, 6)), seed=number))
+    number = next(n for n in range(N) if content_of(n) == few.patients.contents[0])
+    told = SYSTEM.score(bundle, patient(number))
     assert told.scores["dfr_signature_pfs"] == pytest.approx(own[0], abs=1e-6)
     assert len(told.features) == len(bundle.statistics.names)
     with pytest.raises(NotComputable, match="NO_AVID_LESION"):

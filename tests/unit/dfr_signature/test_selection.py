@@ -240,10 +240,11 @@ def test_one_kind_of_patients_teaches_nothing() -> None:
     assert isinstance(label_of("event", FOLLOW_UP), Label)
 
 
-def test_the_shipped_settings_are_read_and_differ_from_the_papers_in_time_alone() -> None:
+def test_the_shipped_settings_are_read_and_differ_from_the_papers_in_the_weights_alone() -> None:
     shipped = read_dfr_config(SHIPPED)
-    assert shipped.signature.time_limit_s is not None
-    assert replace(shipped, signature=replace(shipped.signature, time_limit_s=None)) == PUBLISHED
+    assert shipped.weights.source != PUBLISHED.weights.source == "keras_cache"
+    assert replace(shipped, weights=PUBLISHED.weights) == PUBLISHED
+    assert shipped.signature.time_limit_s is None, "a limit that is reached makes a signature that no seed repeats"
 
 
 @pytest.mark.parametrize(
@@ -258,6 +259,9 @@ def test_the_shipped_settings_are_read_and_differ_from_the_papers_in_time_alone(
         "inputs: {crop: {margin: 3}}",
         "selection: {least_icc: 1.0}",
         "grey: {ct: [3.0, -3.0]}",
+        "weights: {source: file, path: weights.h5}",
+        "signature: {learners: {}}",
+        "signature: {learners: {KNN: {}}}",
     ],
 )
 def test_settings_that_make_no_sense_are_refused(tmp_path: Path, text: str) -> None:

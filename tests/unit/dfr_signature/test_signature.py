@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 import torch
 from lymphoma.dfr_signature.archive import archive_of, as_tensors, digest_of, packed, unpacked
-from lymphoma.dfr_signature.config import SignatureConfig
+from lymphoma.dfr_signature.config import Learners, SignatureConfig
 from lymphoma.dfr_signature.signature import (
     FittedSignature,
-    Learners,
     fit_signature,
     open_signature,
     out_of_fold,
@@ -29,8 +28,8 @@ pytestmark = pytest.mark.unit
 
 FEW: Learners = {"LR": {}, "GBM": {"num_boost_round": 10}}
 ONE: Learners = {"LR": {}}
-SETTINGS = SignatureConfig()
-QUICK = SignatureConfig(folds=3)
+SETTINGS = SignatureConfig(learners=FEW)
+QUICK = SignatureConfig(folds=3, learners=ONE)
 N = 120
 
 
@@ -47,7 +46,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def fitted(place: Path) -> FittedSignature:
-    return fit_signature(*made_up(), SETTINGS, place, learners=FEW)
+    return fit_signature(*made_up(), SETTINGS, place)
 
 
 @pytest.mark.paper("dfr-two-layers")
@@ -75,11 +74,11 @@ def test_shuffled_labels_are_not_foretold(place: Path) -> None:
     found = []
     for seed in range(3):
         shuffled = np.random.default_rng(seed).permutation(event)
-        honest = out_of_fold(features, shuffled, QUICK, place, folds=3, learners=ONE, seed=seed)
+        honest = out_of_fold(features, shuffled, QUICK, place, folds=3, seed=seed)
         found.append(roc_auc_score(shuffled, honest))
     # one AUC of 120 patients scatters by .053, the mean of three by .03
     assert abs(np.mean(found) - 0.5) < 0.12
-    true = out_of_fold(features, event, QUICK, place, folds=3, learners=ONE)
+    true = out_of_fold(features, event, QUICK, place, folds=3)
     assert roc_auc_score(event, true) > 0.8
 
 
@@ -88,12 +87,12 @@ def test_what_autogluon_calls_out_of_fold_flatters(place: Path) -> None:
     """Why ``bagged`` judges nothing: labels without any relation to the features seem foretold."""
     features, event = made_up()
     shuffled = np.random.default_rng(0).permutation(event)
-    bagged = fit_signature(features, shuffled, SETTINGS, place, learners=FEW).bagged
+    bagged = fit_signature(features, shuffled, SETTINGS, place).bagged
     assert roc_auc_score(shuffled, bagged) > 0.62
 
 
 def test_the_same_input_gives_the_same_signature(fitted: FittedSignature, place: Path) -> None:
-    again = fit_signature(*made_up(), SETTINGS, place, learners=FEW)
+    again = fit_signature(*made_up(), SETTINGS, place)
     np.testing.assert_array_equal(again.bagged, fitted.bagged)
     features, _ = made_up(50, seed=3)
     np.testing.assert_array_equal(again.signature.probability(features), fitted.signature.probability(features))
@@ -114,12 +113,12 @@ def test_weights_count_and_weight_zero_takes_no_part(place: Path) -> None:
     weight[:20] = 0
     changed = event.copy()
     changed[:20] = ~changed[:20]
-    one = fit_signature(features, event, QUICK, place, weight=weight, learners=ONE)
-    two = fit_signature(features, changed, QUICK, place, weight=weight, learners=ONE)
+    one = fit_signature(features, event, QUICK, place, weight=weight)
+    two = fit_signature(features, changed, QUICK, place, weight=weight)
     np.testing.assert_array_equal(one.bagged, two.bagged)
     np.testing.assert_array_equal(one.bagged[:20], one.signature.probability(features[:20]))
     weight[20:60] = 5
-    heavier = fit_signature(features, event, QUICK, place, weight=weight, learners=ONE)
+    heavier = fit_signature(features, event, QUICK, place, weight=weight)
     assert np.abs(heavier.bagged - one.bagged).max() > 1e-3
 
 
@@ -132,6 +131,19 @@ def test_it_comes_back_from_its_archive(fitted: FittedSignature, tmp_path: Path)
     assert opened.layers == fitted.signature.layers
     assert opened.digest == digest
     assert file.stat().st_size < 15_500_000
+
+
+def test_a_large_archive_goes_in_pieces_and_comes_back_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lymphoma.dfr_signature.archive.PIECE_BYTES", 7)
+    whole = bytes(range(100))
+    pieces = as_tensors(whole)
+    assert len(pieces) == 15
+    assert archive_of(dict(reversed(pieces.items()))) == whole
+    for broken in ({}, {name: one for name, one in pieces.items() if name != "archive_0003"}):
+        with pytest.raises(BundleRefused, match="BUNDLE_UNREADABLE"):
+            archive_of(broken)
+    with pytest.raises(BundleRefused, match="not bytes"):
+        archive_of({"archive_0000": torch.zeros(3)})
 
 
 def test_a_bundle_carries_the_archive_among_its_weights(fitted: FittedSignature, tmp_path: Path) -> None:
@@ -208,7 +220,7 @@ def test_the_archive_of_the_same_files_is_the_same(fitted: FittedSignature, tmp_
 
 
 def test_it_is_quiet_local_and_leaves_nothing_behind(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    fit_signature(*made_up(), QUICK, tmp_path, learners=ONE)
+    fit_signature(*made_up(), QUICK, tmp_path)
     told = capfd.readouterr()
     assert (told.out, told.err) == ("", "")
     assert list(tmp_path.iterdir()) == []

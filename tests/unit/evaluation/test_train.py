@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 from lymphoma.errors import BundleRefused
+from lymphoma.prognosis.system import SYSTEMS
 from lymphoma.training.bundle import load_bundle
 from nodal import cli
 from nodal.errors import Code, Failed, WrongUsage
+from nodal.evaluation import train as training_module
 from nodal.evaluation.train import Training, train
 from typer.testing import CliRunner
 
@@ -80,9 +82,11 @@ def test_the_same_cohort_gives_the_same_bytes(cohort: Path, tmp_path: Path) -> N
     assert one == two
 
 
-def test_what_cannot_be_meant(cohort: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_meant(cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(WrongUsage, match="none of the systems"):
         Training("oracle", cohort, tmp_path / "b")
+    assert set(training_module.TRAINED_HERE) == set(SYSTEMS)
+    monkeypatch.setattr(training_module, "TRAINED_HERE", ("site",))
     with pytest.raises(Failed, match="dfr_signature is not trained by this version") as caught:
         Training("dfr_signature", cohort, tmp_path / "b")
     assert caught.value.code is Code.NOT_INSTALLED

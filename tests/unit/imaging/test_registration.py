@@ -85,11 +85,13 @@ def test_the_same_pair_gives_the_same_answer(pair: tuple[Volume, Volume]) -> Non
     np.testing.assert_allclose(one.parameters, again.parameters, atol=1e-6)
 
 
+@pytest.mark.paper("dfr-registration")
 def test_somebody_elses_ct_is_not_used(pair: tuple[Volume, Volume]) -> None:
     found = register_ct(pair[0], scanned(703)[1])
     assert (found.verdict, found.applied) == ("not_credible", False)
 
 
+@pytest.mark.paper("dfr-registration")
 @pytest.mark.parametrize("fault", ["air", "far away", "no body"])
 def test_a_pair_without_anything_in_common_is_told(fault: str, pair: tuple[Volume, Volume]) -> None:
     suv, ct = pair
@@ -112,6 +114,7 @@ def real_pair(folder: Path) -> tuple[Volume, Volume]:
     return volumes[0], volumes[1]
 
 
+@pytest.mark.paper("dfr-registration")
 @pytest.mark.parametrize("case", ["STS_001", "STS_004"])
 def test_a_known_motion_of_a_real_ct_is_found(case: str, real_data: Path) -> None:
     """Against what is found of the pair as it came: the scans' own misalignment is not known."""
