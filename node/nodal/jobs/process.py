@@ -25,7 +25,13 @@ from nodal.settings import Settings
 
 __all__ = ["process_folder"]
 
-FILE_NAMES = {"seg": "seg.dcm", "sr": "sr.dcm", "pdf": "report.dcm", "summary": "summary.dcm"}
+FILE_NAMES = {
+    "seg": "seg.dcm",
+    "sr": "sr.dcm",
+    "pdf": "report.dcm",
+    "summary": "summary.dcm",
+    "rtstruct": "rtstruct.dcm",
+}
 STAGES: Sequence[Stage] = tuple(stage for stage in Stage if stage is not Stage.DELIVER)
 
 
@@ -45,7 +51,7 @@ def process_folder(
     """Runs every stage up to encode on the DICOM files below ``study`` and writes the results into ``out``.
 
     Writes ``findings.json``, ``sr.dcm``, ``report.dcm``, ``report.pdf``, ``summary.dcm`` and, when there is a lesion,
-    ``seg.dcm``.
+    ``seg.dcm``; with ``results`` in the settings also what is asked for there, such as ``rtstruct.dcm``.
 
     Args:
         clinical: what is known of the patient; without it a ``clinical.json``, ``.yaml`` or ``.yml`` in the study's
@@ -94,7 +100,8 @@ def process_folder(
 
 def _write_results(workspace: Workspace, store: ResultStore, out: Path) -> Findings:
     out.mkdir(parents=True, exist_ok=True)
-    (out / "seg.dcm").unlink(missing_ok=True)
+    for name in FILE_NAMES.values():
+        (out / name).unlink(missing_ok=True)
     for entry in objects_from_json(workspace.read_json("objects.json")):
         if entry.target != OWN_ORTHANC or entry.kind not in FILE_NAMES:
             continue

@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from nodal.report.inputs import ObjectKind, ResultObject, Target
-from nodal.settings import Destination, Profile, Settings
+from nodal.settings import Destination, Profile, ResultSettings, Settings
 
 __all__ = ["OWN_ORTHANC", "ResultStore", "StoredObject", "own_target", "target_of", "targets"]
 
@@ -32,9 +32,9 @@ class StoredObject:
 _OBJECTS: TypeAdapter[tuple[StoredObject, ...]] = TypeAdapter(tuple[StoredObject, ...])
 
 
-def own_target() -> Target:
-    """What the node's own Orthanc and ``nodal process`` get: every kind of object, everything computed."""
-    return Target(Profile(), "simulation_trained")
+def own_target(results: ResultSettings) -> Target:
+    """What the node's own Orthanc and ``nodal process`` get: everything computed, and the further objects asked for."""
+    return Target(Profile(**results.model_dump(exclude={"fhir"})), "simulation_trained")
 
 
 def target_of(destination: Destination) -> Target:
@@ -45,7 +45,7 @@ def target_of(destination: Destination) -> Target:
 def targets(settings: Settings) -> dict[str, Target]:
     """The targets to build for, by the name of every destination; equal targets are built once."""
     named = {destination.name: target_of(destination) for destination in settings.destinations}
-    return {OWN_ORTHANC: own_target(), **named}
+    return {OWN_ORTHANC: own_target(settings.results), **named}
 
 
 class ResultStore:

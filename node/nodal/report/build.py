@@ -9,6 +9,7 @@ from nodal.report.encapsulated import capture, encapsulate
 from nodal.report.inputs import ReportInputs, ResultObject, Target
 from nodal.report.pdf import render_pdf
 from nodal.report.release import release
+from nodal.report.rtstruct import structure_set
 from nodal.report.seg import build_seg
 from nodal.report.sr import build_sr
 from nodal.report.summary import summary_image
@@ -17,7 +18,8 @@ __all__ = ["build"]
 
 
 def build(inputs: ReportInputs, target: Target) -> tuple[ResultObject, ...]:
-    """Builds what the target can take, from what it may see: SEG, SR, PDF (either form) and summary image.
+    """Builds what the target can take, from what it may see: SEG, SR, PDF (either form), summary image, and what its
+    profile asks for beside them.
 
     A pure function: the same inputs and target give the same bytes. Numbers are written at the six significant
     digits that enter the UIDs, so that one UID never stands for two contents.
@@ -34,5 +36,5 @@ def build(inputs: ReportInputs, target: Target) -> tuple[ResultObject, ...]:
         built.append(encapsulate(pdf, inputs, target))
     if target.profile.pdf in ("secondary_capture", "both"):
         built.append(capture(pdf, inputs, target))
-    built.append(summary_image(inputs, target))
+    built += [summary_image(inputs, target), structure_set(inputs, target)]
     return tuple(result for result in built if result is not None)
