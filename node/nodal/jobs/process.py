@@ -30,6 +30,7 @@ FILE_NAMES = {
     "sr": "sr.dcm",
     "pdf": "report.dcm",
     "summary": "summary.dcm",
+    "rotating_mip": "rotation.dcm",
     "rtstruct": "rtstruct.dcm",
 }
 STAGES: Sequence[Stage] = tuple(stage for stage in Stage if stage is not Stage.DELIVER)

@@ -9,6 +9,7 @@ from nodal.report.encapsulated import capture, encapsulate
 from nodal.report.inputs import ReportInputs, ResultObject, Target
 from nodal.report.pdf import render_pdf
 from nodal.report.release import release
+from nodal.report.rotating_mip import rotating_mip
 from nodal.report.rtstruct import structure_set
 from nodal.report.seg import build_seg
 from nodal.report.sr import build_sr
@@ -36,5 +37,5 @@ def build(inputs: ReportInputs, target: Target) -> tuple[ResultObject, ...]:
         built.append(encapsulate(pdf, inputs, target))
     if target.profile.pdf in ("secondary_capture", "both"):
         built.append(capture(pdf, inputs, target))
-    built += [summary_image(inputs, target), structure_set(inputs, target)]
+    built += [summary_image(inputs, target), rotating_mip(inputs, target), structure_set(inputs, target)]
     return tuple(result for result in built if result is not None)
