@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from nodal.jobs.results import OWN_ORTHANC, targets
-from nodal.settings import Destination, Profile, ResultSettings, Settings
+from nodal.jobs.results import FILES, OWN_ORTHANC, targets
+from nodal.settings import Destination, FhirSettings, Profile, ResultSettings, Settings
 from pydantic import ValidationError
 
 pytestmark = pytest.mark.unit
@@ -30,6 +30,19 @@ def test_results_are_those_of_the_nodes_own_orthanc_alone() -> None:
     assert asked[OWN_ORTHANC].accepts == "simulation_trained"
     assert asked["archive"].profile == Profile()
     assert (asked["planning"].profile.rotating_mip, asked["planning"].profile.rtstruct) == (False, True)
+
+
+def test_a_fhir_server_gets_a_report_and_knows_its_patients_by_the_settings_systems() -> None:
+    clinic = Destination(name="clinic", kind="fhir", url="https://fhir.example/r4")
+    fhir = FhirSettings(issuers={"urn:example:mrn": "HOSPITAL", "urn:example:old": "HOSPITAL", "urn:example:none": ""})
+    asked = targets(Settings(destinations=(clinic,), fhir=fhir))
+    assert asked["clinic"].fhir is not None
+    assert dict(asked["clinic"].fhir.systems) == {"HOSPITAL": "urn:example:mrn", "": "urn:example:none"}
+    assert asked["clinic"].accepts == "measurements"
+    assert FILES not in asked
+    assert asked[OWN_ORTHANC].fhir is None
+    beside = targets(Settings(results=ResultSettings(fhir=True), fhir=fhir))
+    assert beside[FILES].fhir == asked["clinic"].fhir
 
 
 @pytest.mark.parametrize("name", ["orthanc", "files"])

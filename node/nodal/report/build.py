@@ -6,7 +6,10 @@ from dataclasses import replace
 
 from nodal.report.canonical import canonical_findings
 from nodal.report.encapsulated import capture, encapsulate
+from nodal.report.fhir_report import fhir_report
 from nodal.report.inputs import ReportInputs, ResultObject, Target
+from nodal.report.key_images import key_images
+from nodal.report.outlines import lesion_outlines
 from nodal.report.pdf import render_pdf
 from nodal.report.release import release
 from nodal.report.rotating_mip import rotating_mip
@@ -26,10 +29,13 @@ def build(inputs: ReportInputs, target: Target) -> tuple[ResultObject, ...]:
     digits that enter the UIDs, so that one UID never stands for two contents.
 
     Returns:
-        the objects in the order in which they should be sent: what is referred to comes first.
+        the objects in the order in which they should be sent: what is referred to comes first. For a FHIR server the
+        FHIR report alone.
     """
     findings = canonical_findings(release(inputs.findings, target.accepts))
     inputs = replace(inputs, findings=findings)
+    if target.fhir is not None:
+        return (fhir_report(render_pdf(inputs, target), inputs, target),)
     seg = build_seg(inputs, target)
     built = [seg, build_sr(inputs, target, seg)]
     pdf = render_pdf(inputs, target)
@@ -37,5 +43,7 @@ def build(inputs: ReportInputs, target: Target) -> tuple[ResultObject, ...]:
         built.append(encapsulate(pdf, inputs, target))
     if target.profile.pdf in ("secondary_capture", "both"):
         built.append(capture(pdf, inputs, target))
-    built += [summary_image(inputs, target), rotating_mip(inputs, target), structure_set(inputs, target)]
+    summary, outlines = summary_image(inputs, target), lesion_outlines(inputs, target)
+    built += [summary, rotating_mip(inputs, target), structure_set(inputs, target)]
+    built += [*outlines, key_images(inputs, target, summary, outlines)]
     return tuple(result for result in built if result is not None)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["pixel_edges"]
+__all__ = ["pixel_edges", "plain_edges"]
 
 _Corner = tuple[int, int]
 """(row, column) of a corner of pixels: pixel (r, c) has the corners (r, c) to (r + 1, c + 1)."""
@@ -36,6 +36,11 @@ def pixel_edges(mask: npt.NDArray[np.bool_]) -> list[npt.NDArray[np.float64]]:
     for hole in sorted(holes, key=_leftmost):
         _join(outer, hole)
     return [np.array(_corners(ring), dtype=np.float64) - 0.5 for ring in sorted(outer, key=min)]
+
+
+def plain_edges(mask: npt.NDArray[np.bool_]) -> list[npt.NDArray[np.float64]]:
+    """The lines of :func:`pixel_edges` as they are drawn for an eye: each hole is a line of its own."""
+    return [np.array(_corners(ring), dtype=np.float64) - 0.5 for ring in sorted(_rings(mask), key=min)]
 
 
 def _rings(mask: npt.NDArray[np.bool_]) -> Iterator[_Ring]:

@@ -35,12 +35,13 @@ def test_the_set_follows_the_profile() -> None:
 def test_further_objects_are_made_where_asked_alone() -> None:
     assert kinds(sample_inputs(1), rtstruct=True) == ["seg", "sr", "pdf", "summary", "rtstruct"]
     assert kinds(sample_inputs(0), rtstruct=True, rotating_mip=True) == ["sr", "pdf", "summary", "rotating_mip"]
+    assert kinds(sample_inputs(1), key_images="outlined")[-2:] == ["outlines", "key_images"]
 
 
 def test_further_objects_change_no_other() -> None:
     inputs = sample_inputs(2)
     plain = build(inputs, OWN)
-    asked = build(inputs, Target(Profile(rtstruct=True, rotating_mip=True), "measurements"))
+    asked = build(inputs, Target(Profile(rtstruct=True, rotating_mip=True, key_images="outlined"), "measurements"))
     assert asked[: len(plain)] == plain
 
 
