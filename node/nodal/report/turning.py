@@ -163,7 +163,7 @@ def _in_front(columns: _Columns, angle_deg: float) -> npt.NDArray[np.uint16]:
     row, column = (np.rint(one).astype(int) + 1 for one in _samples(columns, angle_deg))
     padded = np.pad(columns.cells, 1, constant_values=-1)
     cells = padded[np.clip(row, 0, padded.shape[0] - 1), np.clip(column, 0, padded.shape[1] - 1)]
-    lesioned = columns.labels.any(axis=1)
+    lesioned = np.asarray(columns.labels.any(axis=1))
     found = np.zeros((cells.shape[1], columns.labels.shape[1]), dtype=np.uint16)
     for level in cells[::-1]:
         hit = np.flatnonzero((level >= 0) & lesioned[level])
@@ -202,4 +202,5 @@ def _smooth(labels: npt.NDArray[np.uint16], shape: tuple[int, ...]) -> npt.NDArr
 def _fine_centres(side: slice, factor: float, count: int) -> tuple[slice, npt.NDArray[np.float64]]:
     """The fine pixels within a stretch of coarse ones, and where their centres lie among these."""
     first, last = int(np.ceil(side.start * factor)), min(count, int(np.floor(side.stop * factor)))
-    return slice(first, last), (np.arange(first, last) + 0.5) / factor - 0.5
+    centres = (np.arange(first, last, dtype=np.float64) + 0.5) / factor - 0.5
+    return slice(first, last), np.asarray(centres, dtype=np.float64)
