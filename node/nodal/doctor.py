@@ -103,12 +103,13 @@ def _orthanc(orthanc: OrthancSettings) -> Check:
 
 def _destination(destination: Destination, calling: str) -> Check:
     subject = f"destination {destination.name}"
-    if destination.kind == "stow":
+    if destination.kind != "dimse":
+        asked, service = ("studies?limit=1", "QIDO-RS") if destination.kind == "stow" else ("metadata", "FHIR")
         try:
-            status = httpx.get(f"{(destination.url or '').rstrip('/')}/studies?limit=1", timeout=5.0).status_code
+            status = httpx.get(f"{(destination.url or '').rstrip('/')}/{asked}", timeout=5.0).status_code
         except httpx.HTTPError as error:
             return Check(subject, "wrong", type(error).__name__)
-        return Check(subject, "good" if status < 400 else "wrong", f"QIDO-RS answered HTTP {status}")
+        return Check(subject, "good" if status < 400 else "wrong", f"{service} answered HTTP {status}")
     try:
         accepted = DimseSender(destination, calling).accepted_classes(RESULT_CLASSES)
     except NodalError as error:

@@ -25,12 +25,14 @@ __all__ = [
     "Destination",
     "EngineSettings",
     "FhirSettings",
+    "FurtherResults",
     "Hl7Settings",
     "ListenerSettings",
     "NnunetSettings",
     "ObjectKind",
     "OrthancSettings",
     "Profile",
+    "ResultSettings",
     "SegmentationMethod",
     "SegmentationSettings",
     "Settings",
@@ -38,8 +40,11 @@ __all__ = [
     "load_settings",
 ]
 
-ObjectKind = Literal["seg", "sr", "pdf", "summary", "pdf_capture"]
-"""The result objects: segmentation, report, encapsulated PDF, summary image, and the PDF's pages as images."""
+ObjectKind = Literal[
+    "seg", "sr", "pdf", "summary", "pdf_capture", "rotating_mip", "rtstruct", "key_images", "outlines", "fhir"
+]
+"""The result objects: segmentation, report, encapsulated PDF, summary image, and the PDF's pages as images; by setting
+also the rotating projection, the lesions as structure set, the key images, their outlines, and the FHIR report."""
 
 Accepts = Literal["measurements", "locally_trained", "simulation_trained"]
 SegmentationMethod = Literal[
@@ -89,7 +94,29 @@ class OrthancSettings(_Frozen):
     reconcile_s: float = Field(60.0, gt=0, description="Seconds between two readings of Orthanc's change log.")
 
 
-class Profile(_Frozen):
+class FurtherResults(_Frozen):
+    """Result objects that are made only where they are asked for."""
+
+    rotating_mip: bool = Field(
+        False, description="A projection that turns once about the body, as a multi-frame secondary capture."
+    )
+    key_images: Literal["none", "references", "outlined"] = Field(
+        "none",
+        description="A key object selection of each lesion's hottest slice; outlined adds presentation states with "
+        "the lesions' outlines on these slices.",
+    )
+    rtstruct: bool = Field(False, description="The lesions as an RT structure set, for radiotherapy.")
+
+
+class ResultSettings(FurtherResults):
+    """Further result objects of the node's own Orthanc and of ``nodal process``; destinations have their profile's."""
+
+    fhir: bool = Field(
+        False, description="A FHIR report beside the result objects; destinations of kind fhir always get one."
+    )
+
+
+class Profile(FurtherResults):
     """What kind of objects a destination can take."""
 
     sr: Literal["3d", "comprehensive", "none"] = Field(
@@ -109,11 +136,13 @@ class Destination(_Frozen):
     """A PACS that receives result objects."""
 
     name: str = Field(description="Unique short name, shown in the audit.")
-    kind: Literal["dimse", "stow"] = Field("dimse", description="C-STORE or STOW-RS.")
+    kind: Literal["dimse", "stow", "fhir"] = Field(
+        "dimse", description="C-STORE, STOW-RS, or a FHIR server, which gets the report as a transaction and no image."
+    )
     host: str | None = Field(None, description="DIMSE host.")
     port: int | None = Field(None, description="DIMSE port.")
     ae_title: str | None = Field(None, description="DIMSE called AE title.")
-    url: str | None = Field(None, description="DICOMweb base URL for STOW-RS.")
+    url: str | None = Field(None, description="Base URL of DICOMweb for STOW-RS, or of the FHIR server.")
     accepts: Accepts = Field(
         "measurements",
         description="The furthest that results may go: published measures only, "
@@ -123,12 +152,12 @@ class Destination(_Frozen):
 
     @model_validator(mode="after")
     def _has_an_address(self) -> Self:
-        if self.name == "orthanc":
-            raise ValueError("the name orthanc stands for the node's own Orthanc")
+        if self.name in ("orthanc", "files"):
+            raise ValueError(f"the name {self.name} stands for the node's own results")
         if self.kind == "dimse" and not (self.host and self.port and self.ae_title):
             raise ValueError("a dimse destination needs host, port and ae_title")
-        if self.kind == "stow" and not self.url:
-            raise ValueError("a stow destination needs url")
+        if self.kind != "dimse" and not self.url:
+            raise ValueError(f"a {self.kind} destination needs url")
         return self
 
 
@@ -286,6 +315,7 @@ class Settings(BaseSettings):
     fhir: FhirSettings = FhirSettings()
     orthanc: OrthancSettings | None = Field(None, description="The node's own Orthanc; null when there is none.")
     destinations: tuple[Destination, ...] = Field(())
+    results: ResultSettings = ResultSettings()
     delivery: DeliverySettings = DeliverySettings()
     suv: SuvSettings = SuvSettings()
     segmentation: SegmentationSettings = SegmentationSettings()

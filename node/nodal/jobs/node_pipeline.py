@@ -15,7 +15,7 @@ from nodal.jobs.clinical import freeze, known_now
 from nodal.jobs.context import link_tree
 from nodal.jobs.model import Stage, StudySource
 from nodal.jobs.pipeline import Admission
-from nodal.jobs.results import OWN_ORTHANC, StoredObject, objects_from_json
+from nodal.jobs.results import FILES, OWN_ORTHANC, StoredObject, objects_from_json
 from nodal.jobs.stages import StageContext, examine, patient_key, report_inputs, run_stage
 from nodal.jobs.workspace import Workspace
 from nodal.report.build import build
@@ -78,7 +78,8 @@ class NodePipeline:
     def planned(self, workspace: Workspace) -> Sequence[StoredObject]:
         """Every object for every destination; without an Orthanc of its own, nothing for it."""
         objects = objects_from_json(workspace.read_json("objects.json"))
-        return [entry for entry in objects if entry.target != OWN_ORTHANC or self._archive is not None]
+        nowhere = {FILES} if self._archive is not None else {FILES, OWN_ORTHANC}
+        return [entry for entry in objects if entry.target not in nowhere]
 
     def summary(self, workspace: Workspace) -> Mapping[str, float | int | str | None]:
         """The few numbers that tables show."""

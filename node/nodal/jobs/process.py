@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from io import BytesIO
@@ -18,14 +19,25 @@ from nodal.errors import WrongUsage
 from nodal.findings import Findings, from_json
 from nodal.jobs.clinical import freeze
 from nodal.jobs.model import JobRequest, Stage, StudySource
-from nodal.jobs.results import OWN_ORTHANC, ResultStore, objects_from_json
+from nodal.jobs.results import ResultStore, objects_from_json
 from nodal.jobs.stages import StageContext, examine, run_stage
 from nodal.jobs.workspace import Workspace
 from nodal.settings import Settings
 
 __all__ = ["process_folder"]
 
-FILE_NAMES = {"seg": "seg.dcm", "sr": "sr.dcm", "pdf": "report.dcm", "summary": "summary.dcm"}
+FILE_NAMES = {
+    "seg": "seg.dcm",
+    "sr": "sr.dcm",
+    "pdf": "report.dcm",
+    "summary": "summary.dcm",
+    "rotating_mip": "rotation.dcm",
+    "rtstruct": "rtstruct.dcm",
+    "key_images": "key-images.dcm",
+    "fhir": "report.fhir.json",
+}
+OUTLINES = "outlines"
+"""Folder of the presentation states, one file for each slice."""
 STAGES: Sequence[Stage] = tuple(stage for stage in Stage if stage is not Stage.DELIVER)
 
 
@@ -45,7 +57,8 @@ def process_folder(
     """Runs every stage up to encode on the DICOM files below ``study`` and writes the results into ``out``.
 
     Writes ``findings.json``, ``sr.dcm``, ``report.dcm``, ``report.pdf``, ``summary.dcm`` and, when there is a lesion,
-    ``seg.dcm``.
+    ``seg.dcm``; with ``results`` in the settings also what is asked for there: ``rotation.dcm``,
+    ``rtstruct.dcm``, ``key-images.dcm``, the folder ``outlines`` and ``report.fhir.json``.
 
     Args:
         clinical: what is known of the patient; without it a ``clinical.json``, ``.yaml`` or ``.yml`` in the study's
@@ -94,12 +107,16 @@ def process_folder(
 
 def _write_results(workspace: Workspace, store: ResultStore, out: Path) -> Findings:
     out.mkdir(parents=True, exist_ok=True)
-    (out / "seg.dcm").unlink(missing_ok=True)
+    for name in FILE_NAMES.values():
+        (out / name).unlink(missing_ok=True)
+    shutil.rmtree(out / OUTLINES, ignore_errors=True)
     for entry in objects_from_json(workspace.read_json("objects.json")):
-        if entry.target != OWN_ORTHANC or entry.kind not in FILE_NAMES:
-            continue
         data = store.path(entry.sha256).read_bytes()
-        (out / FILE_NAMES[entry.kind]).write_bytes(data)
+        if entry.kind == "outlines":
+            (out / OUTLINES).mkdir(exist_ok=True)
+            (out / OUTLINES / f"{entry.sop_instance_uid}.dcm").write_bytes(data)
+        elif entry.kind in FILE_NAMES:
+            (out / FILE_NAMES[entry.kind]).write_bytes(data)
         if entry.kind == "pdf":
             (out / "report.pdf").write_bytes(pdf_of(data))
     (out / "findings.json").write_bytes(workspace.path("findings.json").read_bytes())

@@ -9,13 +9,16 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from nodal.report.inputs import ObjectKind, ResultObject, Target
-from nodal.settings import Destination, Profile, Settings
+from nodal.report.inputs import FhirForm, ObjectKind, ResultObject, Target
+from nodal.settings import Destination, FhirSettings, Profile, ResultSettings, Settings
 
-__all__ = ["OWN_ORTHANC", "ResultStore", "StoredObject", "own_target", "target_of", "targets"]
+__all__ = ["FILES", "OWN_ORTHANC", "ResultStore", "StoredObject", "own_target", "target_of", "targets"]
 
 OWN_ORTHANC = "orthanc"
 """Name of the node's own Orthanc among the destinations; it gets everything."""
+
+FILES = "files"
+"""Name of what is made for nobody but the results' own folder: no delivery knows it."""
 
 
 @dataclass(frozen=True)
@@ -32,20 +35,32 @@ class StoredObject:
 _OBJECTS: TypeAdapter[tuple[StoredObject, ...]] = TypeAdapter(tuple[StoredObject, ...])
 
 
-def own_target() -> Target:
-    """What the node's own Orthanc and ``nodal process`` get: every kind of object, everything computed."""
-    return Target(Profile(), "simulation_trained")
+def own_target(results: ResultSettings) -> Target:
+    """What the node's own Orthanc and ``nodal process`` get: everything computed, and the further objects asked for."""
+    return Target(Profile(**results.model_dump(exclude={"fhir"})), "simulation_trained")
 
 
-def target_of(destination: Destination) -> Target:
+def target_of(destination: Destination, fhir: FhirSettings) -> Target:
     """What a destination can take and may get."""
-    return Target(destination.profile, destination.accepts)
+    form = _fhir_form(fhir) if destination.kind == "fhir" else None
+    return Target(destination.profile, destination.accepts, form)
+
+
+def _fhir_form(settings: FhirSettings) -> FhirForm:
+    """The settings' systems by their issuers; of two systems with one issuer the first counts."""
+    by_issuer: dict[str, str] = {}
+    for system, issuer in settings.issuers.items():
+        by_issuer.setdefault(issuer, system)
+    return FhirForm(tuple(sorted(by_issuer.items())))
 
 
 def targets(settings: Settings) -> dict[str, Target]:
     """The targets to build for, by the name of every destination; equal targets are built once."""
-    named = {destination.name: target_of(destination) for destination in settings.destinations}
-    return {OWN_ORTHANC: own_target(), **named}
+    named = {destination.name: target_of(destination, settings.fhir) for destination in settings.destinations}
+    own = {OWN_ORTHANC: own_target(settings.results)}
+    if settings.results.fhir:
+        own[FILES] = Target(Profile(), "simulation_trained", _fhir_form(settings.fhir))
+    return {**own, **named}
 
 
 class ResultStore:

@@ -19,7 +19,18 @@ from nodal.report.inputs import ReportInputs
 
 __all__ = ["TEMPLATE_VERSIONS", "canonical_findings", "findings_digest", "inputs_digest"]
 
-TEMPLATE_VERSIONS = {"pdf": 3, "pdf_capture": 3, "seg": 3, "sr": 3, "summary": 2}
+TEMPLATE_VERSIONS = {
+    "fhir": 1,
+    "key_images": 1,
+    "outlines": 1,
+    "pdf": 3,
+    "pdf_capture": 3,
+    "rotating_mip": 1,
+    "rtstruct": 1,
+    "seg": 3,
+    "sr": 3,
+    "summary": 2,
+}
 """Raised with each change that alters an object made from unchanged findings."""
 
 _SIGNIFICANT_DIGITS = 6

@@ -12,7 +12,7 @@ from lymphoma.imaging import Volume
 from scipy import ndimage
 from skimage.measure import find_contours
 
-__all__ = ["PIXEL_MM", "SUV_WINDOW", "Outline", "Projection", "coronal_mip", "sagittal_mip"]
+__all__ = ["PIXEL_MM", "SUV_WINDOW", "Outline", "Projection", "coronal_mip", "patient_aligned", "sagittal_mip"]
 
 SUV_WINDOW = (0.0, 7.0)
 """SUV shown as white and as black (PET's inverted greys)."""
@@ -81,8 +81,8 @@ def sagittal_mip(suv: Volume, lesion_map: Volume) -> Projection:
 def _project(suv: Volume, lesion_map: Volume, plane: Plane) -> Projection:
     if not suv.same_grid(lesion_map):
         raise ValueError("the lesion map is not on the grid of the PET")
-    values, spacing = _patient_aligned(suv, sitk.sitkLinear)
-    labels, _ = _patient_aligned(lesion_map, sitk.sitkNearestNeighbor)
+    values, spacing = patient_aligned(suv, sitk.sitkLinear)
+    labels, _ = patient_aligned(lesion_map, sitk.sitkNearestNeighbor)
     # Aligned arrays run (z from the head down, y to the back, x to the patient's left).
     along, across = (1, 2) if plane == "coronal" else (2, 1)
     step_down, step_across = spacing[2], spacing[2 - across]
@@ -98,7 +98,7 @@ def _project(suv: Volume, lesion_map: Volume, plane: Plane) -> Projection:
     return Projection(plane, _grey(flat, height, width), width, height, outlines)
 
 
-def _patient_aligned(volume: Volume, interpolator: int) -> tuple[npt.NDArray[Any], tuple[float, float, float]]:
+def patient_aligned(volume: Volume, interpolator: int) -> tuple[npt.NDArray[Any], tuple[float, float, float]]:
     """The array with axes (head to foot, front to back, right to left) and its spacing (x, y, z) in mm.
 
     A grid whose axes stray from the patient's by less than half a voxel over its whole length is only turned round;

@@ -21,7 +21,7 @@ from nodal.report.provenance import contour_qualifier, delineation, finding_code
 from nodal.report.slices import slice_sources
 from nodal.report.uids import derived_uid, object_uid, series_uid
 
-__all__ = ["SERIES_NUMBER", "build_seg", "segment_label"]
+__all__ = ["SERIES_NUMBER", "build_seg", "nameless_sources", "segment_label"]
 
 SERIES_NUMBER = 9101
 _LO = 64
@@ -73,7 +73,7 @@ def segment_label(lesion: Lesion) -> str:
     return f"{begin[: _LO - len(end)]}{end}"
 
 
-def _sources(inputs: ReportInputs) -> list[Dataset]:
+def nameless_sources(inputs: ReportInputs) -> list[Dataset]:
     """The PET instances as highdicom shall see them: whose they are is added afterwards.
 
     A library that is not told a patient's name cannot warn about it in a log.
@@ -160,7 +160,7 @@ def build_seg(inputs: ReportInputs, target: Target) -> ResultObject | None:
     algorithm = _algorithm(findings)
     segmentation_type, transfer_syntax = _encoding(target)
     dataset = Segmentation(
-        source_images=_sources(inputs),
+        source_images=nameless_sources(inputs),
         pixel_array=_segments(inputs, lesions),
         segmentation_type=segmentation_type,
         segment_descriptions=[_description(findings, lesion, algorithm) for lesion in lesions],

@@ -31,13 +31,13 @@ from nodal.report.system_words import SHOWN_SIMULATED, SIMULATION_TRAINED, shows
 from nodal.report.uids import series_uid, stable_uid
 from nodal.report.verified import verification_flag, verifying_observer
 
-__all__ = ["SERIES_NUMBER", "build_sr"]
+__all__ = ["SERIES_NUMBER", "build_sr", "observer", "study_reference"]
 
 SERIES_NUMBER = 9102
 _SOP_CLASSES = {"3d": Comprehensive3DSRStorage, "comprehensive": ComprehensiveSRStorage}
 
 
-def _observer(findings: Findings) -> ObservationContext:
+def observer(findings: Findings) -> ObserverContext:
     """The node as device observer (TID 1004); its UID is the software's, since no output depends on a machine."""
     attributes = DeviceObserverIdentifyingAttributes(
         uid=stable_uid("nodal", "device", findings.provenance.node_version),
@@ -46,7 +46,7 @@ def _observer(findings: Findings) -> ObservationContext:
         model_name=identity.MODEL_NAME,
         serial_number=identity.device_serial(findings),
     )
-    return ObservationContext(observer_device_context=ObserverContext(codes.DEVICE, attributes))
+    return ObserverContext(codes.DEVICE, attributes)
 
 
 def _field_of_view(findings: Findings) -> str:
@@ -148,7 +148,7 @@ def _content(inputs: ReportInputs, seg: ResultObject | None) -> Dataset:
     findings = inputs.findings
     whole = findings.totals.field_of_view == "whole"
     report = MeasurementReport(
-        observation_context=_observer(findings),
+        observation_context=ObservationContext(observer_device_context=observer(findings)),
         procedure_reported=codes.WHOLE_BODY_FDG if whole else codes.PET_UNSPECIFIED_REGION,
         imaging_measurements=[*patient_groups(inputs), *lesion_groups(inputs, seg)],
         title=codes.PET_MEASUREMENT_REPORT,
@@ -166,7 +166,7 @@ def _reference(sop_class_uid: str, sop_instance_uid: str) -> Dataset:
     return item
 
 
-def _study_reference(study_uid: str, series: dict[str, list[tuple[str, str]]]) -> Dataset:
+def study_reference(study_uid: str, series: dict[str, list[tuple[str, str]]]) -> Dataset:
     """An item of the Hierarchical SOP Instance Reference Macro (Table C.17-3).
 
     Args:
@@ -190,14 +190,14 @@ def _evidence(inputs: ReportInputs, seg: ResultObject | None) -> Dataset:
     if seg is not None:
         uid = series_uid(seg.sop_instance_uid)
         series[uid] = [(seg.sop_class_uid, seg.sop_instance_uid)]
-    return _study_reference(inputs.findings.study_instance_uid, series)
+    return study_reference(inputs.findings.study_instance_uid, series)
 
 
 def _predecessor(findings: Findings, sop_class_uid: str) -> list[Dataset]:
     uid = findings.predecessor_sr_uid
     if uid is None:
         return []
-    return [_study_reference(findings.study_instance_uid, {series_uid(uid): [(sop_class_uid, uid)]})]
+    return [study_reference(findings.study_instance_uid, {series_uid(uid): [(sop_class_uid, uid)]})]
 
 
 def build_sr(inputs: ReportInputs, target: Target, seg: ResultObject | None) -> ResultObject | None:

@@ -46,14 +46,14 @@ from nodal.report.sr_measures import lesion_measurements, patient_measurements, 
 from nodal.report.sr_risks import attention_numbers, nomogram_groups, system_groups
 from nodal.report.uids import tracking_uid
 
-__all__ = ["lesion_groups", "patient_groups"]
+__all__ = ["Place", "lesion_groups", "lesion_places", "patient_groups", "patient_label"]
 
 _YES = Code("373066001", "SCT", "Yes")
 _NO = Code("373067005", "SCT", "No")
 
 
 @dataclass(frozen=True)
-class _Place:
+class Place:
     """Where a viewer shall draw: a slice, and the lesion's rectangle on it as array bounds, ends excluded."""
 
     k: int
@@ -62,7 +62,7 @@ class _Place:
     hottest_kji: tuple[int, int, int]
 
 
-def _places(inputs: ReportInputs) -> dict[int, _Place]:
+def lesion_places(inputs: ReportInputs) -> dict[int, Place]:
     """The place of every lesion, by its number.
 
     Raises:
@@ -78,7 +78,7 @@ def _places(inputs: ReportInputs) -> dict[int, _Place]:
         on_slice = inputs.lesion_map.array[k, box_rows, box_columns] == lesion.number
         rows = np.flatnonzero(on_slice.any(axis=1)) + box_rows.start
         columns = np.flatnonzero(on_slice.any(axis=0)) + box_columns.start
-        places[lesion.number] = _Place(
+        places[lesion.number] = Place(
             k, (int(rows[0]), int(rows[-1]) + 1), (int(columns[0]), int(columns[-1]) + 1), (k, j, i)
         )
     return places
@@ -96,7 +96,7 @@ def _region(source: SliceSource, graphic_type: str, points: npt.NDArray[np.float
     )
 
 
-def _rectangle(source: SliceSource, place: _Place) -> ImageRegion:
+def _rectangle(source: SliceSource, place: Place) -> ImageRegion:
     """A closed polyline along pixel edges, (column, row), origin at the outer corner of the first pixel (C.18.6.1)."""
     (top, bottom), (left, right) = place.rows, place.columns
     points = np.array([[left, top], [right, top], [right, bottom], [left, bottom], [left, top]], dtype=float)
@@ -150,7 +150,7 @@ def lesion_groups(inputs: ReportInputs, seg: ResultObject | None) -> list[Conten
     Without a SEG (the target takes none) the numbers stand in a TID 1501 group in place of the TID 1411 one.
     """
     findings = inputs.findings
-    places, sources = _places(inputs), slice_sources(inputs)
+    places, sources = lesion_places(inputs), slice_sources(inputs)
     algorithm, limits = _algorithm(findings, full=False), judgement_limits(findings)
     groups: list[ContentSequence] = []
     for lesion in sorted(findings.lesions, key=lambda each: each.number):
@@ -188,7 +188,8 @@ def _patient_name(findings: Findings) -> str:
     return "Whole patient" if findings.totals.field_of_view == "whole" else "Limited field of view"
 
 
-def _patient_label(findings: Findings) -> str:
+def patient_label(findings: Findings) -> str:
+    """The totals in a line, and what limits their meaning."""
     totals = findings.totals
     if not totals.lesion_count:
         parts = ["no FDG-avid lesion" if not findings.lesions else "no accepted lesion", *marks(findings)]
@@ -226,16 +227,16 @@ def patient_groups(inputs: ReportInputs) -> list[ContentSequence]:
     )
     risks = _risk_groups(findings, tracking)
     if not findings.lesions:
-        totals[0].ContentSequence.append(_comment(_patient_label(findings)))
+        totals[0].ContentSequence.append(_comment(patient_label(findings)))
         return [without_uid(one) for one in (totals, *risks)]
     hottest = max(accepted or findings.lesions, key=lambda lesion: (lesion.suv_max, -lesion.number))
-    k, j, i = _places(inputs)[hottest.number].hottest_kji
+    k, j, i = lesion_places(inputs)[hottest.number].hottest_kji
     place = PlanarROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=tracking,
         referenced_region=_region(slice_sources(inputs)[k], "POINT", np.array([[i + 0.5, j + 0.5]])),
         finding_type=finding,
     )
-    place[0].ContentSequence.append(_comment(_patient_label(findings)))
+    place[0].ContentSequence.append(_comment(patient_label(findings)))
     return [totals, place, *risks]
 
 

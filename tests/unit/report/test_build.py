@@ -21,7 +21,7 @@ pytestmark = pytest.mark.unit
 OWN = Target(Profile(), "measurements")
 
 
-def kinds(inputs: ReportInputs, **profile: str) -> list[str]:
+def kinds(inputs: ReportInputs, **profile: str | bool) -> list[str]:
     return [result.kind for result in build(inputs, Target(Profile(**profile), "measurements"))]  # type: ignore[arg-type]
 
 
@@ -30,6 +30,19 @@ def test_the_set_follows_the_profile() -> None:
     assert kinds(inputs) == ["seg", "sr", "pdf", "summary"]
     assert kinds(inputs, seg="none", sr="none", pdf="both") == ["pdf", "pdf_capture", "summary"]
     assert kinds(inputs, pdf="secondary_capture") == ["seg", "sr", "pdf_capture", "summary"]
+
+
+def test_further_objects_are_made_where_asked_alone() -> None:
+    assert kinds(sample_inputs(1), rtstruct=True) == ["seg", "sr", "pdf", "summary", "rtstruct"]
+    assert kinds(sample_inputs(0), rtstruct=True, rotating_mip=True) == ["sr", "pdf", "summary", "rotating_mip"]
+    assert kinds(sample_inputs(1), key_images="outlined")[-2:] == ["outlines", "key_images"]
+
+
+def test_further_objects_change_no_other() -> None:
+    inputs = sample_inputs(2)
+    plain = build(inputs, OWN)
+    asked = build(inputs, Target(Profile(rtstruct=True, rotating_mip=True, key_images="outlined"), "measurements"))
+    assert asked[: len(plain)] == plain
 
 
 def test_without_lesion_there_is_no_seg_but_all_else() -> None:
