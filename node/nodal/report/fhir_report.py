@@ -27,6 +27,7 @@ from nodal.report.risk_codes import COVARIATE
 from nodal.report.sr_groups import patient_groups, patient_label
 from nodal.report.system_words import SHOWN_SIMULATED, SIMULATION_TRAINED, shows_simulated
 from nodal.report.uids import derived_uid, object_uid
+from nodal.report.verified import verification_flag
 
 __all__ = ["fhir_report"]
 
@@ -63,9 +64,10 @@ _FINDING = "121071"
 def fhir_report(pdf: bytes, inputs: ReportInputs, target: Target) -> ResultObject:
     """The transaction Bundle as JSON; the same inputs and target give the same bytes.
 
-    Report and Observations are ``preliminary``: nobody has verified them. The patient is told by identifier; where the
-    target knows the identifier system of the issuer, the server is asked to find that patient (conditional reference)
-    and refuses the whole where there is none or more than one. Every resource is created only once (ifNoneExist).
+    Report and Observations are ``preliminary`` until a person has accepted them, then ``final``. The patient is told by
+    identifier; where the target knows the identifier system of the issuer, the server is asked to find that patient
+    (conditional reference) and refuses the whole where there is none or more than one. Every resource is created only
+    once (ifNoneExist).
 
     Args:
         pdf: what :func:`nodal.report.pdf.render_pdf` gave for the same inputs and target.
@@ -128,7 +130,7 @@ def _shared(findings: Findings, header: Dataset, form: FhirForm) -> Json:
     when = _instant(str(header.get("StudyDate") or ""), str(header.get("StudyTime") or ""), header)
     return {
         **({"meta": {"security": [_TEST_DATA]}} if findings.virtual else {}),
-        "status": "preliminary",
+        "status": "preliminary" if findings.review is None else "final",
         "subject": _subject(header, form),
         **({"effectiveDateTime": when} if when else {}),
         "device": {"display": f"{MANUFACTURER} {findings.provenance.node_version}"},
@@ -201,7 +203,7 @@ def _conclusion(findings: Findings) -> str:
     judged = any(one.evidence == "E0" and one.status == "computed" for one in findings.systems.values())
     limits = [f"Prognosis systems: {SIMULATION_TRAINED}"] if judged else []
     limits += [SHOWN_SIMULATED] if shows_simulated(findings) else []
-    return ". ".join([patient_label(findings), *limits, "Computed automatically, UNVERIFIED"])
+    return ". ".join([patient_label(findings), *limits, f"Computed automatically, {verification_flag(findings)}"])
 
 
 def _observations(inputs: ReportInputs) -> Iterator[Json]:

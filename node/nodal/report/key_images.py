@@ -22,6 +22,7 @@ from nodal.report.slices import SliceSource, slice_sources
 from nodal.report.sr import observer, study_reference
 from nodal.report.sr_groups import lesion_places
 from nodal.report.uids import series_uid
+from nodal.report.verified import verification_flag
 
 __all__ = ["KEY_OBJECTS", "SERIES_NUMBER", "key_images", "nearest_slice"]
 
@@ -172,4 +173,4 @@ def _description(findings: Findings) -> str:
         for lesion in sorted(findings.lesions, key=lambda each: each.number)
     )
     what = f"Summary, and PET and CT slice of each lesion's hottest voxel: {lesions}" if lesions else "Summary"
-    return ". ".join(part for part in (said, what, "Selected automatically, UNVERIFIED") if part)
+    return ". ".join(part for part in (said, what, f"Selected automatically, {verification_flag(findings)}") if part)

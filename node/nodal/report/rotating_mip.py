@@ -24,6 +24,7 @@ from nodal.report.pdf_words import amount, rule
 from nodal.report.provenance import series_title
 from nodal.report.raster import rgb_pages
 from nodal.report.turning import View, turning_views
+from nodal.report.verified import verification_flag
 
 __all__ = ["FRAMES", "SERIES_NUMBER", "orientation_letters", "rotating_mip"]
 
@@ -155,14 +156,14 @@ def _head(sheet: Document, findings: Findings, width: float) -> float:
 
 
 def _foot(sheet: Document, findings: Findings, width: float, y: float, *, doubtful: bool) -> None:
-    """What grey and an empty outline mean, and that nobody has verified it; baseline at y."""
+    """What grey and an empty outline mean, and whether anybody has verified it; baseline at y."""
     low, high = SUV_WINDOW
     at = 8 + sheet.text(8, y, f"SUV {low:.0f} ", _TEXT, colour=MUTED)
     sheet.picture(np.tile(np.linspace(255, 0, 64, dtype=np.uint8), (2, 1)), at, y - 7, 40, 7)
     sheet.box(at, y - 7, 40, 7, stroke=HAIR, line=0.4)
     note = f" {high:.0f}+" + (f"  outline only: {TO_CONFIRM}" if doubtful else "")
     sheet.text(at + 40, y, note, _TEXT, colour=MUTED)
-    sheet.text(width - 8, y, "UNVERIFIED", _TEXT, bold=True, colour=MUTED, align="right")
+    sheet.text(width - 8, y, verification_flag(findings), _TEXT, bold=True, colour=MUTED, align="right")
 
 
 def _letter_pictures(letters: Sequence[str]) -> dict[str, _Rgb]:

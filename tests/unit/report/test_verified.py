@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from nodal.errors import WrongUsage
 from nodal.findings import Review
 from nodal.jobs.review import review_by, reviewed
 from nodal.report.build import build
-from nodal.report.inputs import ReportInputs, ResultObject, Target
+from nodal.report.inputs import FhirForm, ReportInputs, ResultObject, Target
 from nodal.report.verified import NO_ORGANISATION, review_sentence
 from nodal.settings import Profile
 from pydicom import Dataset, dcmread
@@ -53,6 +54,16 @@ def test_the_report_is_verified_by_its_observer() -> None:
     assert read(after["pdf"]).VerificationFlag == "VERIFIED"
     for kind in before:
         assert before[kind].sop_instance_uid != after[kind].sop_instance_uid
+
+
+def test_what_else_is_asked_for_says_it_too() -> None:
+    inputs = accepted(sample_inputs())
+    (fhir,) = build(inputs, Target(Profile(), "measurements", FhirForm()))
+    assert {entry["resource"]["status"] for entry in json.loads(fhir.data)["entry"]} == {"final"}
+    built = {one.kind: one for one in build(inputs, Target(Profile(key_images="references"), "measurements"))}
+    for told in (fhir.data, built["key_images"].data):
+        assert b"VERIFIED" in told
+        assert b"UNVERIFIED" not in told
 
 
 def test_nothing_else_in_the_report_changes() -> None:
