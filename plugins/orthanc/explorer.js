@@ -16,7 +16,8 @@
   var STAGES = ['select', 'load', 'segment', 'anatomy', 'prognosis', 'encode', 'deliver'];
   var MOVING = ['queued', 'running', 'delivering'];
   var STOPPED = ['failed', 'refused', 'parked', 'cancelled'];
-  var KINDS = { seg: 'SEG: lesions', sr: 'SR: measurements', pdf: 'Report (PDF)', summary: 'Summary image', pdf_capture: 'Report as images' };
+  var KINDS = { seg: 'SEG: lesions', sr: 'SR: measurements', pdf: 'Report (PDF)', summary: 'Summary image', pdf_capture: 'Report as images',
+    rotating_mip: 'Rotating MIP', key_images: 'Key images', outlines: 'Outlines', rtstruct: 'RT structures' };
   var TONES = {
     queued: 'wait', running: 'busy', awaiting_review: 'wait', delivering: 'busy', done: 'good', parked: 'bad',
     refused: 'bad', failed: 'bad', waiting: 'wait', selected: 'busy'

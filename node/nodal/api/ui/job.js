@@ -4,7 +4,8 @@ const id = decodeURIComponent(location.pathname.split("/").pop());
 const here = `../../api/jobs/${encodeURIComponent(id)}`;
 const behindOrthanc = location.pathname.includes("/nodal/ui/");
 const put = (place, ...nodes) => document.getElementById(place).replaceChildren(...nodes.filter(Boolean));
-const KINDS = { seg: "SEG", sr: "SR", pdf: "PDF", summary: "summary image", pdf_capture: "PDF as images" };
+const KINDS = { seg: "SEG", sr: "SR", pdf: "PDF", summary: "summary image", pdf_capture: "PDF as images",
+  rotating_mip: "rotating MIP", key_images: "key images", outlines: "outlines", rtstruct: "RT structures", fhir: "FHIR report" };
 let drawn = "";
 let findings = null;  // once they are there they stay as they are, unless the job is run anew
 
@@ -79,7 +80,7 @@ function drawFiles(job, objects) {
   const made = objects.length > 0;
   const seen = new Map(objects.map((entry) => [entry.sop_instance_uid, entry]));
   const links = [...seen.values()].map((entry) =>
-    make("li", {}, make("a", { href: `${here}/objects/${entry.sop_instance_uid}`, download: "" }, `${KINDS[entry.kind] || entry.kind} (DICOM)`),
+    make("li", {}, make("a", { href: `${here}/objects/${entry.sop_instance_uid}`, download: "" }, `${KINDS[entry.kind] || entry.kind} (${entry.kind === "fhir" ? "JSON" : "DICOM"})`),
       make("span", { class: "quiet small" }, ` for ${objects.filter((one) => one.sop_instance_uid === entry.sop_instance_uid).map((one) => one.target).join(", ")}`)));
   document.getElementById("files-title").hidden = !made;
   put("files",
