@@ -131,9 +131,10 @@ class ArrivalSteps:
         return self._corrected(job_id)
 
     def _corrected(self, job_id: str) -> str:
-        """The revision of a job's study that a waiting contour begins; the job itself where none does."""
-        begun = self.contours.take_up(self._registry.jobs.view(job_id).study_instance_uid)
-        return begun[0] if begun else job_id
+        """Takes up a contour that waits for the study of a job; the study's newest job, which this may have entered."""
+        study = self._registry.jobs.view(job_id).study_instance_uid
+        self.contours.take_up(study)
+        return self._registry.jobs.latest_of_study(study) or job_id
 
     def _enter(self, intake_id: str, job_id: str) -> None:
         workspace = self._context.workspace(job_id)

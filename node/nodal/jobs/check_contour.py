@@ -14,7 +14,7 @@ from nodal.dicom.digest import canonical_digest
 from nodal.dicom.series import LoadedSeries
 from nodal.errors import Code, Refused
 from nodal.findings import Findings, from_json
-from nodal.jobs.given import GivenContourFile, GivenLesions, same_lesions
+from nodal.jobs.given import GivenContourFile, GivenLesions, same_lesions, with_names
 from nodal.jobs.identity import known_lesions
 from nodal.jobs.records import Loaded
 from nodal.jobs.results import objects_from_json
@@ -49,7 +49,8 @@ def check_contour(workspace: Workspace, path: Path, *, may_be_empty: bool) -> bo
         study_instance_uid=findings.study_instance_uid,
         may_be_empty=may_be_empty,
     )
-    drawn, _ = GivenLesions(contour, "", frozenset(known_lesions(workspace))).lesions
+    known = known_lesions(workspace)
+    drawn, _ = GivenLesions(with_names(contour, known), "", frozenset(known)).lesions
     counted = all(lesion.status == "accepted" for lesion in findings.lesions)
     return not (counted and same_lesions(drawn, lesion_map))
 

@@ -132,8 +132,13 @@ class ContourSteps:
         job_id = self._registry.jobs.latest_of_study(study)
         if job_id is None:
             return None
-        job = self._registry.jobs.view(job_id)
-        if job.state in UNFINISHED or not self._context.workspace(job_id).path(RESULTS).exists():
+        job, workspace = self._registry.jobs.view(job_id), self._context.workspace(job_id)
+        drawn_by = read_note(workspace)
+        for view in [one for one in views if drawn_by is not None and one.digest == drawn_by.digest]:
+            # killed after the revision was entered
+            self._settle(replace(view, state="taken", job_id=job_id))
+            views.remove(view)
+        if job.state in UNFINISHED or not workspace.path(RESULTS).exists():
             return None
         taken: JobView | None = None
         for view in reversed(views):
@@ -146,10 +151,6 @@ class ContourSteps:
     def _taken_by(self, job: JobView, view: ContourView) -> JobView | None:
         """The revision that a contour begins; None where it is refused, changes nothing or must wait."""
         workspace, path = self._context.workspace(job.job_id), self._context.contour(view.digest)
-        note = read_note(workspace)
-        if note is not None and note.digest == view.digest:  # killed after the revision was entered
-            self._settle(replace(view, state="taken", job_id=job.job_id))
-            return job
         try:
             if not workspace.source.is_dir() and not self._has_images(job):
                 self._settle(replace(view, state="passed_over", reason=NO_IMAGES), Code.SOURCE_GONE)

@@ -9,9 +9,10 @@ Both are inputs of a job, as its clinical record is: later revisions take them o
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from lymphoma.lesions import label_lesions
 from lymphoma.segmentation.delineation import Delineation
 from pydantic import TypeAdapter
 
-from nodal.dicom.contour import Contour
+from nodal.dicom.contour import Contour, ContourRegion
 from nodal.jobs.workspace import Workspace
 
 __all__ = [
@@ -35,11 +36,15 @@ __all__ = [
     "copy_durably",
     "read_note",
     "same_lesions",
+    "with_names",
     "write_note",
 ]
 
 CONTOUR_FILE = "contour.dcm"
 CONTOUR_NOTE = "contour.json"
+
+_OUR_LABEL = re.compile(r"L0*(?P<number>[1-9]\d*)( .*)? [0-9.]+ mL(, .*)?")
+"""As :func:`nodal.report.seg.segment_label` writes it; structure sets made from our SEG name their structures so."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,22 @@ def read_note(workspace: Workspace) -> GivenContourFile | None:
     if not workspace.path(CONTOUR_NOTE).exists():
         return None
     return _NOTE.validate_python(workspace.read_json(CONTOUR_NOTE))
+
+
+def with_names(contour: Contour, known: Mapping[str, int]) -> Contour:
+    """The contour with the Tracking UIDs that its editor's program lost but whose lesions its labels still name.
+
+    Args:
+        known: Tracking UID -> number of the lesions of earlier revisions.
+    """
+    of_number = {number: uid for uid, number in known.items()}
+
+    def named(region: ContourRegion) -> ContourRegion:
+        label = _OUR_LABEL.fullmatch(region.name.strip())
+        uid = None if label is None else of_number.get(int(label["number"]))
+        return region if uid is None or region.tracking_uid in known else replace(region, tracking_uid=uid)
+
+    return Contour(contour.labels, tuple(named(region) for region in contour.regions))
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from pydicom import Dataset
 from nodal.dicom.contour import read_regions
 from nodal.dicom.contour_header import content_instant
 from nodal.dicom.series import LoadedSeries
-from nodal.jobs.given import GivenLesions, contour_path
+from nodal.jobs.given import GivenLesions, contour_path, with_names
 from nodal.jobs.identity import earlier_of
 from nodal.jobs.images import header_of, headers_of
 from nodal.jobs.records import Loaded, SelectionRecord
@@ -43,6 +43,7 @@ def read_reference(workspace: Workspace, name: Path, suv: Volume) -> Reference:
     """
     record, pet_files = SelectionRecord.read(workspace), Loaded.read(workspace).pet_files
     path, earlier = contour_path(workspace, name), earlier_of(workspace)
+    known = earlier.known if earlier else {}
     contour = read_regions(
         path,
         LoadedSeries(suv, headers_of(workspace, pet_files)),
@@ -52,7 +53,7 @@ def read_reference(workspace: Workspace, name: Path, suv: Volume) -> Reference:
     source = Dataset() if path.name.endswith((".nii", ".nii.gz", ".nrrd")) else header_of(path)
     label = source.get("StructureSetLabel") or source.get("ContentLabel") or source.get("Modality") or path.name
     return Reference(
-        GivenLesions(contour, str(label), frozenset(earlier.known) if earlier else frozenset()),
+        GivenLesions(with_names(contour, known), str(label), frozenset(known)),
         source.get("SOPInstanceUID"),
         source.get("SOPClassUID"),
         source.get("SeriesInstanceUID"),

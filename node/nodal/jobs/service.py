@@ -22,6 +22,7 @@ from nodal.jobs.book import UNFINISHED
 from nodal.jobs.check_contour import check_contour, given_by_hand
 from nodal.jobs.clinical import ClinicalView, known_later, stage_to_rerun, view_of
 from nodal.jobs.contour_steps import RESULTS
+from nodal.jobs.contours import ContourView
 from nodal.jobs.decisions import Decision, words_with
 from nodal.jobs.difference import Difference, difference_of
 from nodal.jobs.engine import ClientDispatcher
@@ -220,6 +221,20 @@ class NodeService:
                 raise Failed(Code.JOB_STATE, "nothing to change: the contour marks the lesions as they are")
             note = given_by_hand(path, by)
             revised = self._revisions.revise(view, "correction", Stage.SEGMENT, contour=(path, note))
+        # when the same object comes from the archive too, it makes nothing new
+        self._registry.contours.put(
+            ContourView(
+                note.digest,
+                note.sop_instance_uid,
+                view.study_instance_uid,
+                None,
+                None,
+                "taken",
+                note.why,
+                True,
+                revised.job_id,
+            )
+        )
         self._trail.record(
             "contour_taken",
             job_id=revised.job_id,

@@ -11,8 +11,9 @@ import pytest
 from lymphoma.imaging import Volume
 from nodal.dicom.contour import Contour, ContourRegion
 from nodal.findings import Lesion
-from nodal.jobs.given import GivenLesions, same_lesions
+from nodal.jobs.given import GivenLesions, same_lesions, with_names
 from nodal.jobs.identity import Earlier, carry_on, numbered
+from nodal.report.seg import segment_label
 
 from tests.unit.report.sample import sample_inputs
 
@@ -122,6 +123,17 @@ def test_regions_of_which_nothing_is_left_are_no_lesions() -> None:
 )
 def test_maps_are_the_same_whatever_their_numbers(other: str, same: bool) -> None:
     assert same_lesions(volume("11.2."), volume(other)) is same
+
+
+def test_our_label_names_a_lesion_where_the_tracking_uid_was_lost() -> None:
+    names = ["L04 mediastinal 34 mL", "L2 2.5 mL, to be confirmed", "Lesion 1", "L01", "L09 3.0 mL"]
+    labels = volume("1.2.3.4.5", ".........")
+    contour = Contour(labels, tuple(ContourRegion(at, name) for at, name in enumerate(names, start=1)))
+    found = with_names(contour, BEFORE.known)
+    assert [one.tracking_uid for one in found.regions] == ["B", "C", None, None, None]
+    lesion = lesions((1, 4, "B"))[0]
+    (region,) = with_names(Contour(labels, (ContourRegion(1, segment_label(lesion)),)), BEFORE.known).regions
+    assert region.tracking_uid == "B"
 
 
 def test_the_words_say_how_it_was_drawn() -> None:
