@@ -19,7 +19,7 @@ from pathlib import Path
 import structlog
 
 from nodal.dicom.contour_header import ContourHeader
-from nodal.errors import Code, NodalError, Refused
+from nodal.errors import Code, NodalError, Refused, Unreachable
 from nodal.jobs.book import UNFINISHED
 from nodal.jobs.context import JobContext, log_fault
 from nodal.jobs.contours import ContourView
@@ -112,7 +112,12 @@ class ContourSteps:
             return hashlib.sha256(path.read_bytes()).hexdigest()
 
     def _calling_ae(self, source: StudySource, contour: ContourHeader) -> str | None:
-        return self._context.pipeline.calling_ae(source, contour) if self._context.accept_from else None
+        if not self._context.accept_from:
+            return None
+        try:
+            return self._context.pipeline.calling_ae(source, contour)
+        except Unreachable:  # passed over if nothing else speaks for it, and looked at again when it comes again
+            return None
 
     def _judged(self, contour: ContourHeader, digest: str, caller: str | None) -> ContourView:
         own = own_of(self._context, contour.study_instance_uid)

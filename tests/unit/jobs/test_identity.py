@@ -20,7 +20,7 @@ from tests.unit.report.sample import sample_inputs
 pytestmark = pytest.mark.unit
 
 SHAPE = (1, 2, 12)
-AFFINE = np.hstack([np.eye(3), np.zeros((3, 1))])
+AFFINE = np.eye(4)
 
 
 def volume(*rows: str) -> Volume:
@@ -86,7 +86,8 @@ def test_the_map_that_reports_see_has_the_numbers() -> None:
 
 
 def test_on_another_grid_the_map_before_is_brought_over() -> None:
-    finer = np.hstack([np.diag([0.5, 1, 1]), np.array([[-0.25], [0], [0]])])
+    finer = np.diag([0.5, 1.0, 1.0, 1.0])
+    finer[0, 3] = -0.25
     now = Volume(np.repeat(volume("22222....111", "............").array, 2, axis=2), finer)
     assert carried(now, BEFORE) == [(2, 1, "A"), (1, 4, "B")]
 
