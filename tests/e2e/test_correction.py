@@ -36,9 +36,9 @@ def done(node: NodeProcess, uid: str, revision: int) -> dict[str, Any]:
     """The job of a revision, when it is done."""
 
     def asked() -> dict[str, Any] | None:
-        job: dict[str, Any] = node.jobs(uid)[0]
-        assert job["state"] not in ("failed", "refused"), job
-        return job if (job["revision"], job["state"]) == (revision, "done") else None
+        jobs = node.jobs(uid)
+        assert not any(job["state"] in ("failed", "refused") for job in jobs), jobs
+        return next((job for job in jobs if (job["revision"], job["state"]) == (revision, "done")), None)
 
     return wait_for(f"revision {revision}", asked, LIMIT_S)
 
