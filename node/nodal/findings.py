@@ -196,7 +196,7 @@ TELL_LESIONS = ("suv4_reviewed", "network", "nnunet")
 class Segmentation:
     """How the lesion map was made; a threshold without volume rule and connectivity is not reproducible.
 
-    ``reference_*``: the contour given in place of a segmenter, its UID and the DICOM DT it was made at.
+    ``reference_*``: the contour given in place of a segmenter, its UIDs and the DICOM DT it was made at.
     ``evidence``: level of the trained bundle that took part in the contour; None where none did.
     ``in_range``: how the scan stands to those that the bundles of anatomy and segmentation learned from; "outside" is
     why the contour is a threshold's and no prognosis was made. ``in_range_features``: those that failed.
@@ -209,6 +209,8 @@ class Segmentation:
     connectivity: int
     reference_sop_instance_uid: str | None = None
     reference_instant: str | None = None
+    reference_sop_class_uid: str | None = None
+    reference_series_instance_uid: str | None = None
     anatomy_engine: str = "none"
     evidence: Literal["E0", "E1", "E2"] | None = None
     in_range: Literal["in", "unusual", "outside"] | None = None

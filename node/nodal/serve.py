@@ -166,7 +166,8 @@ def _job_context(settings: Settings, registry: Registry, trail: Trail, orthanc: 
         clinical_of=registry.memory.clinical,
     )
     pipeline = NodePipeline(stages, None if orthanc is None else OrthancArchive(orthanc))
-    return JobContext(settings.state_dir, registry, pipeline, trail, settings.delivery)
+    accept_from = settings.corrections.accept_from
+    return JobContext(settings.state_dir, registry, pipeline, trail, settings.delivery, accept_from)
 
 
 def _reconciler(

@@ -59,6 +59,7 @@
 
   var found = {};
   var findings = {}; // of each job, once they are there
+  var differences = {}; // what each job changed of the one before, once it is known
   var shown = { study: null, timer: null, text: '' };
 
   function make(tag, kind) {
@@ -154,6 +155,20 @@
       findings[job.job_id] = read;
       return read;
     }, function () { return null; });
+  }
+
+  // what the job changed of the one that it replaced; null where it replaced none, or before its findings are there
+  function differenceOf(job) {
+    if (!job.predecessor || job.stage_seconds.prognosis === undefined) { delete differences[job.job_id]; return Promise.resolve(null); }
+    if (differences[job.job_id]) return Promise.resolve(differences[job.job_id]);
+    return ask('GET', API + 'jobs/' + job.job_id + '/difference').then(function (read) {
+      differences[job.job_id] = read;
+      return read;
+    }, function () { return null; });
+  }
+
+  function changed(read) {
+    return read ? make('div', 'n-row', make('em', '', 'Changed'), make('span', '', words(read.cause) + ': ' + read.line.replace(/->/g, '\u2192'))) : null;
   }
 
   function share(value) {
@@ -291,7 +306,7 @@
       make('span', 'n-links', job ? link('Details', jobPage(job), true) : null, link('Nodal audit', UI + 'audit', true)));
   }
 
-  function drawJob(study, job, objects, read) {
+  function drawJob(study, job, objects, read, difference) {
     var files = null;
     if (objects.length) {
       files = make('div', 'n-row', make('em', '', 'Results'));
@@ -300,7 +315,7 @@
         files.appendChild(link(KINDS[one.kind] || one.kind, pdf ? '../instances/' + one.id + '/pdf' : '#instance?uuid=' + one.id, pdf));
       });
     }
-    return [head(job.state, job), fault(job), stages(job), figures(job.summary || {}), limits(read), files, deliveries(job),
+    return [head(job.state, job), fault(job), stages(job), figures(job.summary || {}), changed(difference), limits(read), files, deliveries(job),
       lesionList(job, read), rejectedList(job, read), actions(study, job)];
   }
 
@@ -331,7 +346,7 @@
     if (!study) return Promise.resolve();
     var uid = encodeURIComponent(study.MainDicomTags.StudyInstanceUID || '');
     return ask('GET', API + 'jobs?study=' + uid).then(function (jobs) {
-      if (jobs.length) return Promise.all([results(jobs[0]), findingsOf(jobs[0])]).then(function (both) { return drawJob(study, jobs[0], both[0], both[1]); });
+      if (jobs.length) return Promise.all([results(jobs[0]), findingsOf(jobs[0]), differenceOf(jobs[0])]).then(function (all) { return drawJob(study, jobs[0], all[0], all[1], all[2]); });
       return ask('GET', API + 'intakes?study=' + uid).then(function (intakes) { return drawIntake(study, intakes[0]); });
     }).then(function (nodes) { if (shown.study === study) put(nodes); }, function (error) { if (shown.study === study) complain(error); });
   }

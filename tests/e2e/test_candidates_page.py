@@ -109,6 +109,35 @@ class TestJobPage:
             page.until("![...document.querySelectorAll('#rejected button')].some((one) => one.disabled)")
 
 
+CHANGED = "correction: TMTV 134.6 → 120.2 mL, lesions 7 → 6, LAMP OS low → high"
+
+
+def corrected(node: NodeAtPort) -> None:
+    """The job took another's place."""
+    node.node.known_jobs = [job_view(study_instance_uid=STUDY, predecessor=NEXT, cause="correction")]
+
+
+def test_what_a_correction_changed_stands_on_the_jobs_page(node: NodeAtPort, tmp_path: Path) -> None:
+    corrected(node)
+    with Browser(tmp_path / "profile") as page:
+        page.open(f"{node.url}/ui/job/{JOB}")
+        page.until("!document.getElementById('difference').hidden")
+        assert page.text("#difference") == CHANGED
+
+
+def test_what_a_correction_changed_stands_in_orthancs_panel(
+    start_orthanc: Callable[..., OrthancServer], node: NodeAtPort, tmp_path: Path
+) -> None:
+    corrected(node)
+    orthanc = start_orthanc(node_url=node.url)
+    orthanc.upload(encoded(instance(0)))
+    (study,) = orthanc.client.get("/studies").json()
+    with Browser(tmp_path / "profile") as page:
+        page.open(f"{orthanc.url}/app/explorer.html#study?uuid={study}")
+        page.until("document.querySelectorAll('#nodal-panel details').length === 2")
+        assert CHANGED in page.text("#nodal-panel")
+
+
 def test_one_click_in_orthancs_panel(
     start_orthanc: Callable[..., OrthancServer], node: NodeAtPort, tmp_path: Path
 ) -> None:

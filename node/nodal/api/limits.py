@@ -1,6 +1,8 @@
-"""How large a request may be: nothing that the node is sent by HTTP is an image."""
+"""How large a request may be: nothing that the node is sent by HTTP is an image, but a contour is near to one."""
 
 from __future__ import annotations
+
+import re
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -8,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from nodal.api.faults import fault_response
 from nodal.errors import Code, Failed
 
-__all__ = ["BUNDLE_BYTES", "REQUEST_BYTES", "BodyLimit"]
+__all__ = ["BUNDLE_BYTES", "CONTOUR_BYTES", "REQUEST_BYTES", "BodyLimit"]
 
 REQUEST_BYTES = 1 << 20
 """A clinical record, or the name of a study, is a page of text."""
@@ -17,6 +19,17 @@ BUNDLE_BYTES = 16 << 20
 """A patient's whole laboratory history in FHIR is a few megabytes."""
 
 BUNDLES = "/api/fhir"
+
+CONTOUR_BYTES = 256 << 20
+"""Sixty lesions on every frame of a PET, each frame of each written out: 200 MB; most viewers write a few."""
+
+CONTOURS = re.compile(r"/api/jobs/[^/]+/contour/?")
+
+
+def _limit(path: str) -> int:
+    if CONTOURS.fullmatch(path):
+        return CONTOUR_BYTES
+    return BUNDLE_BYTES if path.rstrip("/") == BUNDLES else REQUEST_BYTES
 
 
 class BodyLimit:
@@ -30,7 +43,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = BUNDLE_BYTES if scope["path"].rstrip("/") == BUNDLES else REQUEST_BYTES
+        limit = _limit(scope["path"])
         sentence = f"the body is larger than {limit >> 20} MB"
         declared = dict(scope["headers"]).get(b"content-length", b"0")
         if not declared.isdigit() or int(declared) > limit:

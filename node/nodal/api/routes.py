@@ -13,6 +13,7 @@ from starlette.responses import FileResponse, Response
 
 from nodal.api.candidates import JobId, candidates_router
 from nodal.api.clinical_routes import clinical_router
+from nodal.api.contours import contours_router
 from nodal.api.metrics import NodeMetrics
 from nodal.api.results import JobResults
 from nodal.api.security import caller, person, through_orthanc
@@ -94,6 +95,7 @@ def api_router(doors: Doors) -> APIRouter:
     _jobs(router, doors)
     _verbs(router, doors)
     router.include_router(candidates_router(doors.service, doors.trail))
+    router.include_router(contours_router(doors.service))
     _results(router, doors)
     _node(router, doors)
     return router

@@ -8,6 +8,7 @@ from typing import Protocol
 from nodal.clinical.statements import PatientStatements
 from nodal.jobs.clinical import ClinicalView
 from nodal.jobs.decisions import Decision
+from nodal.jobs.difference import Difference
 from nodal.jobs.model import IntakeView, JobView, Stage, StudySource
 from nodal.jobs.service import Health
 
@@ -49,6 +50,12 @@ class NodeApi(Protocol):
 
     def decide(self, job_id: str, decision: Decision, by: str) -> JobView:
         """A new revision in which a candidate is what a person says; CANDIDATE_UNKNOWN where there is none."""
+
+    def correct(self, job_id: str, contour: bytes, by: str) -> JobView:
+        """A new revision with the lesions of a contour; CONTOUR_* where it is not one of this job's images."""
+
+    def difference(self, job_id: str) -> Difference:
+        """What a job changed of the one that it replaced; JOB_STATE where one of the two has no findings."""
 
     def put_clinical(self, patient: PatientStatements, by: str) -> Sequence[JobView]:
         """Stores a patient's record in place of what callers sent before; the new revisions that it caused."""

@@ -25,7 +25,7 @@ from nodal.clinical.file import BESIDE_NAMES
 from nodal.errors import Code, Refused
 from nodal.study import PassedFile, SeriesFiles, StudyFiles
 
-__all__ = ["read_instance", "read_study"]
+__all__ = ["has_modality", "read_instance", "read_study"]
 
 _LOG = structlog.get_logger()
 _PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
@@ -68,6 +68,19 @@ def read_study(folder: Path) -> StudyFiles:
     series = tuple(_series(uid, by_series[uid]) for uid in sorted(by_series))
     _LOG.debug("study read", instances=len(found), series=len(series), unreadable=len(unreadable))
     return StudyFiles(studies.pop(), series, tuple(unreadable))
+
+
+def has_modality(folder: Path, modality: str) -> bool:
+    """Whether any instance below a folder is of a modality; its headers are read no further than that."""
+    for path in _files(folder):
+        try:
+            found = dcmread(path, specific_tags=["Modality"], stop_before_pixels=True, force=True).get("Modality")
+        except Exception as fault:  # noqa: BLE001 - what cannot be read is no instance
+            _LOG.debug("a file could not be read", fault=type(fault).__name__)
+            continue
+        if found == modality:
+            return True
+    return False
 
 
 def _series(uid: str, found: list[_Found]) -> SeriesFiles:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from skimage.measure import grid_points_in_poly
 
 from nodal.errors import Code, Refused
 
-__all__ = ["rasterise_rtstruct"]
+__all__ = ["Structure", "rasterise_rtstruct", "structures_on"]
 
 _LOG = structlog.get_logger()
 _CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
@@ -29,6 +29,19 @@ _SAME_PLANE_MM = 0.1
 _SNAP_DECIMALS = 3  # of a pixel; contour text is rounded to about that, and edges through centres stay edges
 
 _Points = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """One structure of a set, filled: bool of the grid's shape, index order (k, j, i).
+
+    Attributes:
+        name: ROI Name. tracking_uid: where its writer gave it one.
+    """
+
+    name: str
+    tracking_uid: str | None
+    mask: npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,21 +75,37 @@ def rasterise_rtstruct(structures: Dataset, grid: Volume, frame_of_reference: st
     Raises:
         Refused: CONTOUR_OTHER_IMAGE, CONTOUR_EMPTY, CONTOUR_UNREADABLE (no closed contour parallel to the slices).
     """
-    chosen = _chosen(structures)
-    _check_frame(structures, chosen, frame_of_reference)
     mask = np.zeros(grid.array.shape, dtype=np.bool_)
     filled = 0
+    for structure in structures_on(structures, grid, frame_of_reference):
+        mask |= structure.mask
+        filled += 1
+    if not filled:
+        raise Refused(Code.CONTOUR_EMPTY, "The structure set holds no closed contour of a lesion.")
+    return mask
+
+
+def structures_on(structures: Dataset, grid: Volume, frame_of_reference: str) -> Iterator[Structure]:
+    """The structures of a set that may be lesions and hold a closed contour, one by one; as :func:`rasterise_rtstruct`.
+
+    Raises:
+        Refused: CONTOUR_OTHER_IMAGE, CONTOUR_UNREADABLE.
+    """
+    chosen = _chosen(structures)
+    _check_frame(structures, chosen, frame_of_reference)
+    named = {int(item.ROINumber): item for item in structures.get("StructureSetROISequence", None) or []}
+    observed = {int(item.ReferencedROINumber): item for item in structures.get("RTROIObservationsSequence", None) or []}
     for item in structures.get("ROIContourSequence", None) or []:
         number = int(item.ReferencedROINumber)
         contours = [c for c in item.get("ContourSequence", None) or [] if c.get("ContourGeometricType", "") in _CLOSED]
         if number not in chosen or not contours:
             continue
-        filled += 1
+        mask = np.zeros(grid.array.shape, dtype=np.bool_)
         if not _fill(mask, _planes(contours, grid), _slab_slices(contours, grid)):
             _LOG.warning("a structure covers no voxel", roi_number=number)
-    if not filled:
-        raise Refused(Code.CONTOUR_EMPTY, "The structure set holds no closed contour of a lesion.")
-    return mask
+        told = [one.get("TrackingUID") for one in (named[number], observed.get(number, Dataset())) if one]
+        tracking_uid = next((str(uid) for uid in told if uid), None)
+        yield Structure(str(named[number].get("ROIName") or ""), tracking_uid, mask)
 
 
 def _chosen(structures: Dataset) -> frozenset[int]:

@@ -27,6 +27,7 @@ log = structlog.get_logger()
 PARALLEL_DOWNLOADS = 4
 PAGE = 100
 TIMEOUT_S = 60.0
+CONTOURS = ("SEG", "RTSTRUCT")
 KEEP_ALIVE_S = 0.5  # Orthanc closes an idle connection after one second
 
 
@@ -185,7 +186,7 @@ class OrthancSource:
     def fetch(self, orthanc_id: str, folder: Path) -> Path:
         """Downloads a study's instances into a folder, one file each; what lies there already is not fetched again.
 
-        A study without any PET series is refused before its images travel.
+        A study without any PET series is refused before its images travel; of one with contours only these do.
 
         Returns:
             the folder.
@@ -193,12 +194,12 @@ class OrthancSource:
         Raises:
             SourceGone: the study, or an instance of it, is no longer in Orthanc.
             Unreachable: Orthanc does not answer.
-            Refused: EMPTY_STUDY, nothing but this node's own results; NO_PET, no series of modality PT.
+            Refused: EMPTY_STUDY, nothing but this node's own results; NO_PET, neither a PET nor a contour.
         """
         wanted = self.instances(orthanc_id)
         if not wanted:
             raise Refused(Code.EMPTY_STUDY, "the study holds nothing but results of this node")
-        self._need_pet(orthanc_id)
+        wanted = self._without_pet(orthanc_id, wanted)
         folder.mkdir(parents=True, exist_ok=True)
         names = {f"{instance.orthanc_id}.dcm" for instance in wanted}
         for stray in [path for path in folder.iterdir() if path.name not in names]:
@@ -209,11 +210,42 @@ class OrthancSource:
         log.info("study fetched from Orthanc", instances=len(wanted), bytes=sum(i.size_bytes for i in wanted))
         return folder
 
-    def _need_pet(self, orthanc_id: str) -> None:
+    def has_pet(self, orthanc_id: str) -> bool:
+        """Whether a study holds a PET series; False also where Orthanc holds no such study.
+
+        Raises:
+            Unreachable: Orthanc does not answer.
+        """
+        try:
+            return "PT" in self._modalities(orthanc_id).values()
+        except SourceGone:
+            return False
+
+    def calling_ae(self, instance_id: str) -> str | None:
+        """The AE title that sent an instance by C-STORE; None where it came otherwise, or Orthanc does not hold it."""
+        try:
+            said: str = self._ask("GET", f"/instances/{instance_id}/metadata/RemoteAET").text.strip()
+        except SourceGone:
+            return None
+        return said or None
+
+    def _modalities(self, orthanc_id: str) -> dict[str, str]:
+        """Series -> modality, empty where Orthanc does not know it."""
         series = self._json(f"/studies/{orthanc_id}/series", {"expand": "true"})
-        modalities = {entry["MainDicomTags"].get("Modality", "") for entry in series}
-        if not modalities & {"PT", ""}:
-            raise Refused(Code.NO_PET, f"the study has no PET series, only {', '.join(sorted(modalities))}")
+        return {str(entry["ID"]): str(entry["MainDicomTags"].get("Modality", "")) for entry in series}
+
+    def _without_pet(self, orthanc_id: str, wanted: tuple[ArchivedInstance, ...]) -> tuple[ArchivedInstance, ...]:
+        """All that is wanted of a study with a PET; of another its contours alone, which may correct a study that came
+        another way; refused where it has none.
+        """
+        modalities = self._modalities(orthanc_id)
+        named = set(modalities.values())
+        if named & {"PT", ""}:
+            return wanted
+        contours = tuple(one for one in wanted if modalities.get(one.series_id) in CONTOURS)
+        if not contours:
+            raise Refused(Code.NO_PET, f"the study has no PET series, only {', '.join(sorted(named))}")
+        return contours
 
     def _download(self, instance: ArchivedInstance, folder: Path) -> None:
         path = folder / f"{instance.orthanc_id}.dcm"

@@ -34,7 +34,7 @@ from pydicom.uid import UID
 
 from nodal.errors import Code, Failed, Refused
 
-__all__ = ["Arrival", "Received", "Spool", "SpooledStudy", "Stored"]
+__all__ = ["Arrival", "Received", "Spool", "SpooledStudy", "Stored", "calling_ae"]
 
 log = structlog.get_logger()
 
@@ -298,12 +298,30 @@ class Spool:
             os.close(descriptor)
 
     def _lines(self, study: str) -> Iterator[dict[str, dict[str, str]]]:
-        path = self._journal_of(study)
-        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-            try:
-                yield json.loads(line)
-            except json.JSONDecodeError:  # torn by a kill
-                continue
+        yield from _journal_lines(self._journal_of(study))
+
+
+def calling_ae(study_folder: Path, sop_instance_uid: str) -> str | None:
+    """The AE title that last sent an instance of a study in a spool; None where its journal does not tell.
+
+    Args:
+        study_folder: ``<spool>/<study uid>``.
+    """
+    journal = study_folder.parent / ".journal" / f"{study_folder.name}.jsonl"
+    found = [
+        Arrival(**line["arrival"]).calling_ae
+        for line in _journal_lines(journal)
+        if "arrival" in line and line["arrival"].get("sop_instance_uid") == sop_instance_uid
+    ]
+    return found[-1] if found else None
+
+
+def _journal_lines(journal: Path) -> Iterator[dict[str, dict[str, str]]]:
+    for line in journal.read_text(encoding="utf-8").splitlines() if journal.exists() else ():
+        try:
+            yield json.loads(line)
+        except json.JSONDecodeError:  # torn by a kill
+            continue
 
 
 def _is_uid(text: str) -> bool:

@@ -22,6 +22,14 @@ class OrthancArchive:
         """Brings a study's instances into a folder."""
         return self._source.fetch(orthanc_id, folder)
 
+    def calling_ae(self, instance_id: str) -> str | None:
+        """The AE title that sent an instance; None where it came otherwise."""
+        return self._source.calling_ae(instance_id)
+
+    def has_pet(self, orthanc_id: str) -> bool:
+        """Whether a study still holds a PET series."""
+        return self._source.has_pet(orthanc_id)
+
     def send(self, parcels: Sequence[Parcel]) -> tuple[Outcome, ...]:
         """Stores every object; when Orthanc does not answer, the rest waits for the next attempt."""
         outcomes: list[Outcome] = []

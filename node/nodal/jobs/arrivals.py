@@ -9,20 +9,16 @@ import structlog
 
 from nodal.errors import Code, NodalError
 from nodal.jobs.context import JobContext, Verdict, log_fault
-from nodal.jobs.model import IntakeView, JobRequest
+from nodal.jobs.contour_steps import ContourSteps
+from nodal.jobs.model import IntakeView, JobRequest, job_id_of
 from nodal.jobs.pipeline import Admission
 
-__all__ = ["ArrivalSteps", "job_id_of"]
+__all__ = ["ArrivalSteps"]
 
 log = structlog.get_logger()
 
 ADMISSION = "admission.json"
 """In a job's folder: what its intake found out."""
-
-
-def job_id_of(digest: str, revision: int) -> str:
-    """``<first 32 hex of the study digest>-r<revision>``."""
-    return f"{digest[:32]}-r{revision}"
 
 
 class ArrivalSteps:
@@ -31,6 +27,7 @@ class ArrivalSteps:
     def __init__(self, context: JobContext) -> None:
         self._context = context
         self._registry = context.registry
+        self.contours = ContourSteps(context)
 
     def fetch(self, intake_id: str) -> Verdict:
         """Brings the study, as it is at this instant, into the intake's folder."""
@@ -56,7 +53,8 @@ class ArrivalSteps:
         """Selects and takes the digest.
 
         Returns:
-            The job to start; None when the study was refused, or is known and has its job already.
+            The job to start, which may be one that was started before: the study's own, or the revision that a
+            corrected contour among its instances begins. None when the study was refused.
         """
         intake = self._registry.intakes.view(intake_id)
         workspace = self._context.intake_workspace(intake_id)
@@ -66,6 +64,8 @@ class ArrivalSteps:
             try:
                 admission = self._context.pipeline.admit(workspace.source)
             except NodalError as error:
+                if error.code is Code.NO_PET and (job_id := self._contours_alone(intake)) is not None:
+                    return job_id
                 self._refuse(intake, error.code, error.message)
                 return None
             except Exception as error:  # noqa: BLE001 - the intake is refused and recorded
@@ -74,7 +74,11 @@ class ArrivalSteps:
             return self._take(intake, admission)
         # killed after the folder became the job's: what is left is to enter it
         job_id = self._registry.intakes.intended(intake_id)
-        return None if job_id is None else self._enter(intake_id, job_id)
+        if job_id is None:
+            return None
+        if self._context.workspace(job_id).path(ADMISSION).exists():
+            self._enter(intake_id, job_id)
+        return self._corrected(job_id)
 
     def give_up(self, intake_id: str) -> None:
         """Refuses an intake whose source could not be reached for as long as the node keeps trying."""
@@ -85,6 +89,7 @@ class ArrivalSteps:
     def _take(self, intake: IntakeView, admission: Admission) -> str:
         study, job_id = admission.study_instance_uid, job_id_of(admission.digest, 0)
         workspace, target = self._context.intake_workspace(intake.intake_id), self._context.workspace(job_id)
+        self.contours.note(self.contours.foreign(workspace.source, study), intake.source, intake.intake_id)
         if self._registry.jobs.known(job_id):
             self._registry.intakes.select(intake.intake_id, job_id, study)
             if intake.source.orthanc_id is not None:
@@ -92,7 +97,7 @@ class ArrivalSteps:
             shutil.rmtree(workspace.root, ignore_errors=True)
             record = self._context.trail.record
             record("study_known", job_id=job_id, intake_id=intake.intake_id, study_instance_uid=study)
-            return job_id
+            return self._corrected(job_id)
         predecessor = self._registry.jobs.latest_of_study(study)
         workspace.save_request(
             JobRequest(job_id, admission.digest, 0, "intake", study, intake.source, predecessor=predecessor)
@@ -103,9 +108,35 @@ class ArrivalSteps:
         target.root.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(target.root, ignore_errors=True)
         workspace.root.rename(target.root)
-        return self._enter(intake.intake_id, job_id)
+        self._enter(intake.intake_id, job_id)
+        return self._corrected(job_id)
 
-    def _enter(self, intake_id: str, job_id: str) -> str:
+    def _contours_alone(self, intake: IntakeView) -> str | None:
+        """A workstation sends the contour, not the study again: the job to start where the study has one.
+
+        None where nothing in the intake is a contour, or the study has never been here.
+        """
+        workspace = self._context.intake_workspace(intake.intake_id)
+        found = self._context.pipeline.contours(workspace.source)
+        study = intake.study_instance_uid or next((one.study_instance_uid for one in found), "")
+        job_id = self._registry.jobs.latest_of_study(study)
+        if not found or job_id is None:
+            return None
+        self.contours.note(self.contours.foreign(workspace.source, study), intake.source, intake.intake_id)
+        self._registry.intakes.select(intake.intake_id, job_id, study)
+        shutil.rmtree(workspace.root, ignore_errors=True)
+        self._context.trail.record(
+            "study_known", job_id=job_id, intake_id=intake.intake_id, study_instance_uid=study, contours=len(found)
+        )
+        return self._corrected(job_id)
+
+    def _corrected(self, job_id: str) -> str:
+        """Takes up a contour that waits for the study of a job; the study's newest job, which this may have entered."""
+        study = self._registry.jobs.view(job_id).study_instance_uid
+        self.contours.take_up(study)
+        return self._registry.jobs.latest_of_study(study) or job_id
+
+    def _enter(self, intake_id: str, job_id: str) -> None:
         workspace = self._context.workspace(job_id)
         request, admission = workspace.request(), Admission(**workspace.read_json(ADMISSION))
         added = self._registry.jobs.add(request, admission.patient_key, request.source.orthanc_id)
@@ -118,7 +149,8 @@ class ArrivalSteps:
             if request.predecessor is not None:
                 record("job_superseded", job_id=request.predecessor, by=job_id, study_instance_uid=study)
             log.info("job entered", job_id=job_id, intake_id=intake_id)
-        return job_id
+        if request.predecessor is not None:
+            self.contours.await_again(request.predecessor)
 
     def _refuse(self, intake: IntakeView, code: Code, message: str) -> Verdict:
         self._registry.intakes.refuse(intake.intake_id, code, message)

@@ -281,7 +281,11 @@ def _unlike(segmentation: Segmentation) -> str:
 
 
 def _attended(lesion: Lesion, prognosis: Prognosis) -> Lesion:
-    """The lesion with each system's attention on it, and the organs that it was compared with."""
-    weights = {name: each[lesion.number] for name, each in prognosis.attention.items() if lesion.number in each}
-    organs = {name: each[lesion.number] for name, each in prognosis.context.items() if lesion.number in each}
+    """The lesion with each system's attention on it, and the organs that it was compared with.
+
+    The systems know lesions by their labels in the lesion map, which are the segment numbers.
+    """
+    label = lesion.segment_number
+    weights = {name: each[label] for name, each in prognosis.attention.items() if label in each}
+    organs = {name: each[label] for name, each in prognosis.context.items() if label in each}
     return replace(lesion, attention=weights, context=organs)

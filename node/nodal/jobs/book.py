@@ -6,6 +6,7 @@ that was thought dead) finds the condition untrue and changes nothing.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -47,6 +48,8 @@ class JobBook:
     def __init__(self, engine: sa.Engine, deliveries: DeliveryBook) -> None:
         self._engine = engine
         self._deliveries = deliveries
+        # two who revise one job at the same moment would write into one folder
+        self.revising = threading.RLock()
 
     def add(self, request: JobRequest, patient_key: str | None, orthanc_id: str | None) -> bool:
         """Enters a new job as queued, and what it replaces as superseded; False when the job is known already."""

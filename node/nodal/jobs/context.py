@@ -37,6 +37,7 @@ class JobContext:
 
     Attributes:
         release: "after_review" holds results back from every destination but the node's own Orthanc.
+        accept_from: AE titles whose contours count as corrections.
     """
 
     state_dir: Path
@@ -44,6 +45,7 @@ class JobContext:
     pipeline: Pipeline
     trail: Trail
     delivery: DeliverySettings
+    accept_from: tuple[str, ...] = ()
 
     def intake_workspace(self, intake_id: str) -> Workspace:
         """Where a study lies until its digest is known."""
@@ -52,6 +54,10 @@ class JobContext:
     def workspace(self, job_id: str) -> Workspace:
         """A job's folder."""
         return Workspace(self.state_dir / "jobs" / job_id)
+
+    def contour(self, digest: str) -> Path:
+        """Where a contour lies that waits for results to correct."""
+        return self.state_dir / "contours" / f"{digest}.dcm"
 
 
 def next_delay_s(attempt: int, rules: DeliverySettings) -> float | None:

@@ -4,6 +4,7 @@ organs.nrrd organs.json     the organ map and the names of its labels
 lesions.nrrd judged.json    the lesion map; every candidate with its probability, where they are judged
 crop.safetensors            the body as the lesion network sees it        } where a lesion network is installed:
 pooled.safetensors          features of lesions and organs                } a changed contour is pooled from these
+tracked.json                of a given contour: labels whose lesions its editor named
 segmentation.json           how it was made
 tools.json                  digest of what it was made with
 """
@@ -23,6 +24,7 @@ from lymphoma.segmentation.way import Delineated, delineate
 from lymphoma.segmentation.working_crop import WorkingCrop
 
 from nodal.findings import Segmentation
+from nodal.jobs.identity import write_tracked
 from nodal.jobs.images import anatomy_of, volumes_of
 from nodal.jobs.records import JudgedCandidate, Loaded
 from nodal.jobs.reference import Reference, read_reference
@@ -57,7 +59,8 @@ def segment(workspace: Workspace, tools: NodeTools) -> None:
     asked = tools.tools
     if given is not None:
         organs = _taken_over(workspace, tools)
-        asked = replace(asked, drawn_by=given.contour, plain=given.contour, anatomy=organs or asked.anatomy)
+        asked = replace(asked, drawn_by=given.lesions, plain=given.lesions, anatomy=organs or asked.anatomy)
+        write_tracked(workspace, given.lesions.lesions[1])
     done = delineate(suv, ct_hu, asked, loaded.uptake_minutes, loaded.ct_registration.verdict)
     if done.anatomy.organs is not None:
         done.anatomy.organs.save(workspace.path("organs.nrrd"))
@@ -125,6 +128,8 @@ def _made(done: Delineated, tools: NodeTools, given: Reference | None, words: Se
         drawn_by.min_volume_ml,
         drawn_by.connectivity,
         reference_sop_instance_uid=given.sop_instance_uid if given else None,
+        reference_sop_class_uid=given.sop_class_uid if given else None,
+        reference_series_instance_uid=given.series_instance_uid if given else None,
         reference_instant=given.instant if given else None,
         anatomy_engine=done.anatomy.engine,
         evidence=tools.evidence if judged else None,

@@ -126,10 +126,11 @@ class Engine:
     def sweep(self) -> None:
         """Starts what the registry says is due and nothing works on, and fails what has died.
 
-        Covers a kill between a line in the registry and the start of its work, and work that killed the process so
-        often that it is not tried again.
+        A contour that waits for results is taken up when they are there. Covers a kill between a line in the registry
+        and the start of its work, and work that killed the process so often that it is not tried again.
         """
         registry = self._context.registry
+        self._arrivals.contours.take_up()  # what this enters is started below
         for intake_id in registry.intakes.waiting():
             if self._dead(intake_task(intake_id), intake_id):
                 self._arrivals.give_up(intake_id)

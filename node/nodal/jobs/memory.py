@@ -105,6 +105,13 @@ class Memory:
         with self._engine.connect() as connection:
             return connection.execute(query).scalar() is not None
 
+    def own_of(self, job_ids: Collection[str]) -> frozenset[str]:
+        """SOP Instance UIDs of all objects that these jobs made."""
+        own = tables.own_objects.c
+        with self._engine.connect() as connection:
+            query = sa.select(own.sop_instance_uid).where(own.job_id.in_(job_ids))
+            return frozenset(connection.execute(query).scalars())
+
     # cursors: how far something was read
 
     def cursor(self, name: str) -> str | None:

@@ -17,6 +17,7 @@ __all__ = [
     "JobView",
     "Stage",
     "StudySource",
+    "job_id_of",
 ]
 
 JobState = Literal[
@@ -33,6 +34,11 @@ JobState = Literal[
 ]
 IntakeState = Literal["waiting", "selected", "refused"]
 DeliveryState = Literal["pending", "sent", "refused_permanent", "retry", "committed", "commit_unknown"]
+
+
+def job_id_of(digest: str, revision: int) -> str:
+    """``<first 32 hex of the study digest>-r<revision>``."""
+    return f"{digest[:32]}-r{revision}"
 
 
 class Stage(StrEnum):
@@ -69,10 +75,11 @@ class JobRequest:
     Attributes:
         job_id: ``<first 32 hex of the study digest>-r<revision>``.
         digest: hex SHA-256 over the selected instances (SOP Instance UID + canonical data set).
-        cause: "intake", "clinical", "correction" (a person's word on a candidate), "review" (a person
+        cause: "intake", "clinical", "correction" (a person's word on a candidate, or contour), "review" (a person
             accepted the results), "rerun", "bundle" or "settings".
         predecessor: job_id of the job that this one replaces.
         from_stage: earlier stages are taken from the predecessor's folder.
+        reference: a contour in place of the segmenter; a relative name is in the job's folder (a correction).
     """
 
     job_id: str

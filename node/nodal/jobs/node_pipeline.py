@@ -9,8 +9,13 @@ from typing import Protocol
 
 from nodal.clinical.statements import PatientStatements
 from nodal.delivery import Outcome, Parcel, Sender, fall_back, sender_for
+from nodal.dicom.contour_header import ContourHeader, read_contour_header
+from nodal.dicom.digest import canonical_digest
+from nodal.dicom.folder import has_modality
 from nodal.errors import SourceGone, WrongUsage
 from nodal.findings import from_json
+from nodal.intake.spool import calling_ae
+from nodal.jobs.check_contour import check_contour
 from nodal.jobs.clinical import freeze, known_now
 from nodal.jobs.context import link_tree
 from nodal.jobs.model import Stage, StudySource
@@ -32,6 +37,12 @@ class Archive(Sender, Protocol):
 
     def fetch(self, orthanc_id: str, folder: Path) -> Path:
         """Brings a study's instances into a folder."""
+
+    def calling_ae(self, instance_id: str) -> str | None:
+        """The AE title that sent an instance; None where it came otherwise."""
+
+    def has_pet(self, orthanc_id: str) -> bool:
+        """Whether a study still holds a PET series."""
 
 
 class NodePipeline:
@@ -62,6 +73,35 @@ class NodePipeline:
             patient_key(header),
             str(header.get("StudyDate", "") or ""),
         )
+
+    def contours(self, folder: Path) -> Sequence[ContourHeader]:
+        """The SEG and RTSTRUCT objects below a folder, in the order of their paths."""
+        found = (read_contour_header(path) for path in sorted(folder.rglob("*")) if path.is_file())
+        return [contour for contour in found if contour is not None]
+
+    def contour_digest(self, path: Path) -> str:
+        """As of any instance: transfer syntax and file meta do not count."""
+        return canonical_digest(path)
+
+    def calling_ae(self, source: StudySource, contour: ContourHeader) -> str | None:
+        """From the spool's journal, or from what Orthanc noted of the instance."""
+        if source.kind == "spool" and source.path is not None:
+            return calling_ae(source.path, contour.sop_instance_uid)
+        if source.kind == "orthanc" and self._archive is not None:
+            return self._archive.calling_ae(contour.path.stem)  # so it was named when it was fetched
+        return None
+
+    def check_contour(self, workspace: Workspace, path: Path, *, may_be_empty: bool) -> bool:
+        """Reads it on the grid of the job's lesion map."""
+        return check_contour(workspace, path, may_be_empty=may_be_empty)
+
+    def has_images(self, source: StudySource) -> bool:
+        """Whether there is a PET left where the study came from; the rest is told by its digest."""
+        if source.kind == "orthanc":
+            return (
+                self._archive is not None and source.orthanc_id is not None and self._archive.has_pet(source.orthanc_id)
+            )
+        return source.path is not None and source.path.is_dir() and has_modality(source.path, "PT")
 
     def prepare(self, workspace: Workspace, admission_patient_key: str | None) -> None:
         """Freezes what is known of the patient now into the job."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from nodal.delivery.outcome import Outcome
+from nodal.dicom.contour_header import ContourHeader
 from nodal.jobs.model import Stage, StudySource
 from nodal.jobs.results import StoredObject
 from nodal.jobs.workspace import Workspace
@@ -42,6 +43,25 @@ class Pipeline(Protocol):
 
     def admit(self, folder: Path) -> Admission:
         """Selects PET and CT among the instances and takes their digest; Refused with its code and sentence."""
+
+    def contours(self, folder: Path) -> Sequence[ContourHeader]:
+        """The contours among the instances of a study, whoever made them."""
+
+    def contour_digest(self, path: Path) -> str:
+        """By what a contour is known again, however it was encoded on its way."""
+
+    def calling_ae(self, source: StudySource, contour: ContourHeader) -> str | None:
+        """The AE title that sent a contour; None where it is not known."""
+
+    def check_contour(self, workspace: Workspace, path: Path, *, may_be_empty: bool) -> bool:
+        """Whether a contour would change the lesions of a finished job.
+
+        Raises:
+            Refused: CONTOUR_OTHER_IMAGE, CONTOUR_EMPTY, CONTOUR_UNREADABLE.
+        """
+
+    def has_images(self, source: StudySource) -> bool:
+        """Whether the images of a study can still be had where they came from; raises Unreachable."""
 
     def prepare(self, workspace: Workspace, patient_key: str | None, /) -> None:
         """Leaves in a new job's folder what the stages read beside the images, such as the clinical record."""

@@ -71,7 +71,7 @@ class Loaded:
     """``loaded.json``: how the PET became SUV, and the instances in slice order.
 
     ``latest_instant``: DICOM DT without fraction, the latest acquisition or content time of the chosen instances.
-    ``ct_registration``: of the CT to the PET.
+    ``ct_registration``: of the CT to the PET. ``frame_of_reference_uid``: of the PET.
     """
 
     suv: SuvUsed
@@ -81,6 +81,7 @@ class Loaded:
     ct_files: tuple[str, ...]
     latest_instant: str
     ct_registration: CtRegistration
+    frame_of_reference_uid: str = ""
 
     @classmethod
     def of(cls, pet: LoadedPet, ct: LoadedSeries, found: Registration, files: dict[str, str]) -> Self:
@@ -94,6 +95,7 @@ class Loaded:
             tuple(files[str(header.SOPInstanceUID)] for header in ct.headers),
             _latest_instant((*pet.headers, *ct.headers)),
             CtRegistration(found.verdict, found.shift_mm, found.rotation_deg),
+            str(pet.headers[0].get("FrameOfReferenceUID", "") or ""),
         )
 
     @classmethod

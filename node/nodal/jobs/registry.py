@@ -5,6 +5,7 @@ own database of steps; this one is what people, pages and the command line read,
     ├── intakes      studies announced or received        here
     ├── jobs         JobBook                              book.py
     ├── deliveries   DeliveryBook                         parcels.py
+    ├── contours     ContourBook                          contours.py
     └── memory       Memory                               memory.py
 """
 
@@ -18,6 +19,7 @@ import sqlalchemy as sa
 from nodal.errors import Code, Failed
 from nodal.jobs import tables
 from nodal.jobs.book import JobBook
+from nodal.jobs.contours import ContourBook
 from nodal.jobs.memory import Memory
 from nodal.jobs.model import IntakeView, StudySource
 from nodal.jobs.parcels import DeliveryBook
@@ -135,6 +137,7 @@ class Registry:
         self.intakes = IntakeBook(self._engine)
         self.deliveries = DeliveryBook(self._engine)
         self.jobs = JobBook(self._engine, self.deliveries)
+        self.contours = ContourBook(self._engine)
         self.memory = Memory(self._engine)
 
     @classmethod

@@ -86,6 +86,7 @@ class Retention:
         if expired:
             self._clear_results(instant)
         self._clear_leftovers(instant)
+        self._clear_contours(instant)
         self._forget_work(limit)
 
     def _clear_spool(self, spool: Spool, instant: datetime) -> None:
@@ -121,6 +122,13 @@ class Retention:
         for folder in (*(self._state_dir / "jobs").glob(".*"), *(self._state_dir / "intake").glob("*")):
             if folder.name not in waiting and _older(folder, instant, YOUNG_S):
                 shutil.rmtree(folder, ignore_errors=True)
+
+    def _clear_contours(self, instant: datetime) -> None:
+        """Contours for which no results have come."""
+        for path in (self._state_dir / "contours").glob("*.dcm"):
+            if _older(path, instant, self._rules.results_days * YOUNG_S):
+                self._registry.contours.settle(path.stem, "passed_over", "no results came that it could correct")
+                path.unlink()
 
     def _folder(self, job_id: str) -> Path:
         return self._state_dir / "jobs" / job_id

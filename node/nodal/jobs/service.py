@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import structlog
@@ -16,9 +18,15 @@ from nodal.audit import Trail
 from nodal.clinical.record import Source
 from nodal.clinical.statements import PatientStatements
 from nodal.errors import Code, Failed, WrongUsage
+from nodal.jobs.book import UNFINISHED
+from nodal.jobs.check_contour import check_contour, given_by_hand
 from nodal.jobs.clinical import ClinicalView, known_later, stage_to_rerun, view_of
+from nodal.jobs.contour_steps import RESULTS
+from nodal.jobs.contours import ContourView
 from nodal.jobs.decisions import Decision, words_with
+from nodal.jobs.difference import Difference, difference_of
 from nodal.jobs.engine import ClientDispatcher
+from nodal.jobs.given import CONTOUR_FILE
 from nodal.jobs.model import IntakeView, JobState, JobView, Stage, StudySource
 from nodal.jobs.registry import Registry
 from nodal.jobs.review import review_by
@@ -191,6 +199,60 @@ class NodeService:
         view = self.job(job_id)
         words = words_with(self._revisions.workspace(job_id), decision, by)
         return self._revisions.revise(view, "correction", Stage.SEGMENT, words=words)
+
+    def correct(self, job_id: str, contour: bytes, by: str) -> JobView:
+        """A new revision whose lesions are those of a contour that a person hands in.
+
+        Args:
+            contour: a SEG or RTSTRUCT, as a DICOM file; one that marks nothing says that there is no lesion.
+            by: who hands it in; stands with the contour in the job's folder, and in the audit.
+
+        Raises:
+            Refused: CONTOUR_UNREADABLE, CONTOUR_OTHER_IMAGE. Failed: JOB_STATE where the job has no results yet, was
+                replaced, or is drawn so already.
+        """
+        view, workspace = self.job(job_id), self._revisions.workspace(job_id)
+        if view.state in UNFINISHED or not workspace.path(RESULTS).exists():
+            raise Failed(Code.JOB_STATE, f"contour is not possible: the job is {view.state}, without results so far")
+        with tempfile.TemporaryDirectory(dir=self._settings.state_dir, prefix=".contour-") as folder:
+            path = Path(folder) / CONTOUR_FILE
+            path.write_bytes(contour)
+            if not check_contour(workspace, path, may_be_empty=True):
+                raise Failed(Code.JOB_STATE, "nothing to change: the contour marks the lesions as they are")
+            note = given_by_hand(path, by)
+            revised = self._revisions.revise(view, "correction", Stage.SEGMENT, contour=(path, note))
+        # when the same object comes from the archive too, it makes nothing new
+        self._registry.contours.put(
+            ContourView(
+                note.digest,
+                note.sop_instance_uid,
+                view.study_instance_uid,
+                None,
+                None,
+                "taken",
+                note.why,
+                True,
+                revised.job_id,
+            )
+        )
+        self._trail.record(
+            "contour_taken",
+            job_id=revised.job_id,
+            study_instance_uid=revised.study_instance_uid,
+            sop_instance_uid=note.sop_instance_uid,
+            sentence=note.why,
+            by=by,
+        )
+        return revised
+
+    def difference(self, job_id: str) -> Difference:
+        """What a job changed of the results of the one that it replaced.
+
+        Raises:
+            Failed: JOB_STATE where the job has no results yet, or replaced none.
+        """
+        self.job(job_id)
+        return difference_of(self._revisions.workspace(job_id))
 
     # records
 

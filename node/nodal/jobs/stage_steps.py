@@ -11,6 +11,7 @@ import structlog
 from nodal.errors import Code, NodalError, Refused, SourceGone
 from nodal.jobs.book import ENDED, UNFINISHED
 from nodal.jobs.context import JobContext, Verdict, link_tree, log_fault
+from nodal.jobs.given import CONTOUR_FILE, CONTOUR_NOTE
 from nodal.jobs.model import JobRequest, JobState, Stage, StudySource
 from nodal.jobs.results import OWN_ORTHANC
 from nodal.jobs.review import REVIEW_FILE, read_review
@@ -167,6 +168,8 @@ class StageSteps:
         """From where the study came, or from the node's own Orthanc, which may have got it as well."""
         orthanc_id = self._jobs.orthanc_id(request.job_id)
         try:
+            if not self._context.pipeline.has_images(request.source):  # a spool that holds but a later contour
+                raise SourceGone("the images of this study are no longer there; send the study again")
             self._context.pipeline.fetch(request.source, part)
         except SourceGone:
             if orthanc_id is None or request.source.kind == "orthanc":
@@ -175,7 +178,7 @@ class StageSteps:
 
 
 def _files(workspace: Workspace) -> list[str]:
-    given = {"request.json", "admission.json", "clinical.json", WORDS_FILE, REVIEW_FILE}
+    given = {"request.json", "admission.json", "clinical.json", WORDS_FILE, REVIEW_FILE, CONTOUR_FILE, CONTOUR_NOTE}
     names = (path.relative_to(workspace.root) for path in sorted(workspace.root.rglob("*")) if path.is_file())
     kept = (name for name in names if name.parts[0] != "source" and not _hidden(name))
     return [str(name) for name in kept if str(name) not in given]

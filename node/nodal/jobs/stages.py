@@ -8,7 +8,7 @@ again without harm.
     select      selection.json                              PET and CT chosen, every other series with its reason
     load        pet_suv.nrrd ct_hu.nrrd loaded.json         SUV on the PET grid, CT moved and resampled onto it
     segment     organs.nrrd lesions.nrrd segmentation.json  the voxel maps (:mod:`nodal.jobs.delineate`)
-    anatomy     measured.json                               lesions measured and placed, coverage, quality
+    anatomy     measured.json identities.json               lesions measured, placed and named, coverage, quality
     prognosis   findings.json                               everything computed
     encode      objects.json                                result objects, their bytes in the store
 """
@@ -45,6 +45,7 @@ from nodal.intake.selection import select
 from nodal.jobs import assemble
 from nodal.jobs.clinical import frozen, known_now, record_of_study
 from nodal.jobs.delineate import pooler_of, segment, tools_of
+from nodal.jobs.identity import carry_on, earlier_of, numbered, read_tracked, write_identities
 from nodal.jobs.images import anatomy_of, header_of, headers_of, lesion_map_of, volumes_of
 from nodal.jobs.model import Stage
 from nodal.jobs.records import ChosenSeries, JudgedCandidate, Loaded, Measured, SelectionRecord
@@ -225,7 +226,11 @@ def _anatomy(workspace: Workspace, context: StageContext) -> None:
         allow_partial=workspace.request().allow_partial,
         without_physiological=_made(workspace).without_physiological,
     )
-    workspace.write_json("measured.json", asdict(measured))
+    earlier, sha256 = earlier_of(workspace), lesion_map_sha256(lesion_map)
+    tracked, digest = read_tracked(workspace), workspace.request().digest
+    carried = carry_on(measured.lesions, lesion_map, earlier, tracked, digest=digest, lesion_map_sha256=sha256)
+    write_identities(workspace, carried, earlier)
+    workspace.write_json("measured.json", asdict(replace(measured, lesions=carried)))
 
 
 def _made(workspace: Workspace) -> Segmentation:
@@ -294,7 +299,7 @@ def _study_arrays(workspace: Workspace, asked: Asked, measured: Measured, tools:
         asked.clinical,
         pet_measures(asked.totals),
         pooler_of(workspace, tools, suv),
-        tuple(lesion.number for lesion in measured.lesions if lesion.status == "accepted"),
+        tuple(sorted(lesion.segment_number for lesion in measured.lesions if lesion.status == "accepted")),
     )
 
 
@@ -318,7 +323,7 @@ def report_inputs(workspace: Workspace, destination: str) -> ReportInputs:
     return ReportInputs(
         replace(findings, predecessor_sr_uid=_replaced_sr_uid(workspace, destination)),
         suv,
-        lesion_map_of(workspace, suv),
+        numbered(lesion_map_of(workspace, suv), findings.lesions),
         headers_of(workspace, loaded.pet_files),
         headers_of(workspace, loaded.ct_files),
     )

@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 __all__ = [
     "clinical_records",
     "clinical_statements",
+    "contours",
     "cursors",
     "deliveries",
     "insert_once",
@@ -108,6 +109,23 @@ own_objects = sa.Table(
     sa.Column("sop_instance_uid", sa.String(64), primary_key=True),
     sa.Column("sha256", sa.String(64), nullable=False),
     sa.Column("job_id", sa.String(64), nullable=False),
+)
+
+contours = sa.Table(
+    "contours",
+    metadata,
+    sa.Column("sequence", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("digest", sa.String(64), unique=True, nullable=False),
+    sa.Column("sop_instance_uid", sa.String(64), nullable=False),
+    sa.Column("study_instance_uid", sa.String(64), nullable=False, index=True),
+    sa.Column("instant", sa.String(32)),
+    sa.Column("caller", sa.Text),
+    # waiting, taken, passed_over or refused
+    sa.Column("state", sa.String(16), nullable=False, index=True),
+    sa.Column("reason", sa.Text),
+    sa.Column("own", sa.Boolean, nullable=False, default=False),
+    sa.Column("job_id", sa.String(64)),
+    sa.Column("updated", sa.String(40), nullable=False),
 )
 
 seen_studies = sa.Table(

@@ -179,8 +179,22 @@ def build_seg(inputs: ReportInputs, target: Target) -> ResultObject | None:
     )
     dataset.SeriesDescription = series_title("Nodal SEG", findings)
     dataset.CodingSchemeIdentificationSequence = [codes.private_scheme_item()]
+    dataset.ReferencedSeriesSequence = [*dataset.get("ReferencedSeriesSequence", ()), *_editors_object(findings)]
     _own_dimensions(dataset, derived_uid(uid, "dimensions"))
     return identity.finish(identity.adopt(dataset, inputs, target, "seg", digest=digest), "seg")
+
+
+def _editors_object(findings: Findings) -> list[Dataset]:
+    """The series of the contour that the lesions were taken from, where it was a DICOM object (C.12.2)."""
+    made = findings.segmentation
+    if made.reference_series_instance_uid is None or made.reference_sop_class_uid is None:
+        return []
+    instance, series = Dataset(), Dataset()
+    instance.ReferencedSOPClassUID = made.reference_sop_class_uid
+    instance.ReferencedSOPInstanceUID = made.reference_sop_instance_uid
+    series.SeriesInstanceUID = made.reference_series_instance_uid
+    series.ReferencedInstanceSequence = [instance]
+    return [series]
 
 
 def _own_dimensions(dataset: Dataset, uid: str) -> None:

@@ -200,6 +200,19 @@ def _predecessor(findings: Findings, sop_class_uid: str) -> list[Dataset]:
     return [study_reference(findings.study_instance_uid, {series_uid(uid): [(sop_class_uid, uid)]})]
 
 
+def _editors_object(findings: Findings) -> list[Dataset]:
+    """The contour that the lesions were taken from, where it was a DICOM object: Pertinent Other Evidence (C.17.2)."""
+    made = findings.segmentation
+    uid, series, kind = (
+        made.reference_sop_instance_uid,
+        made.reference_series_instance_uid,
+        made.reference_sop_class_uid,
+    )
+    if uid is None or series is None or kind is None:
+        return []
+    return [_study_reference(findings.study_instance_uid, {series: [(kind, uid)]})]
+
+
 def build_sr(inputs: ReportInputs, target: Target, seg: ResultObject | None) -> ResultObject | None:
     """The SR of these findings; None where the target takes none.
 
@@ -230,6 +243,8 @@ def build_sr(inputs: ReportInputs, target: Target, seg: ResultObject | None) -> 
     dataset.PerformedProcedureCodeSequence = []
     dataset.ReferencedPerformedProcedureStepSequence = []
     dataset.CurrentRequestedProcedureEvidenceSequence = [_evidence(inputs, seg)]
+    if contour := _editors_object(findings):
+        dataset.PertinentOtherEvidenceSequence = contour
     if predecessor := _predecessor(findings, sop_class_uid):
         dataset.PredecessorDocumentsSequence = predecessor
     dataset.update(_content(inputs, seg))

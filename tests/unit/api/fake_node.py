@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nodal.clinical.statements import PatientStatements
-from nodal.errors import Code, Failed
+from nodal.errors import Code, Failed, Refused
 from nodal.jobs.clinical import ClinicalView, view_of
 from nodal.jobs.decisions import Decision
+from nodal.jobs.difference import Difference, LesionChange, RiskChange
 from nodal.jobs.model import DeliveryView, IntakeView, JobView, Stage, StudySource
 from nodal.jobs.review import review_by
 from nodal.jobs.service import Health
@@ -56,6 +57,7 @@ class FakeNode:
     clinical_by: list[str] = field(default_factory=list)
     asked: list[tuple[str, str]] = field(default_factory=list)
     decisions: list[tuple[Decision, str]] = field(default_factory=list)
+    contours: list[tuple[bytes, str]] = field(default_factory=list)
 
     def submit(self, source: StudySource, reason: str, study_instance_uid: str | None = None) -> IntakeView:
         self.submitted.append((source, reason, study_instance_uid))
@@ -105,6 +107,23 @@ class FakeNode:
             raise Failed(Code.CANDIDATE_UNKNOWN, "the findings of this job hold no such candidate")
         self.decisions.append((decision, by))
         return replace(self.rerun(job_id, Stage.SEGMENT), cause="correction")
+
+    def correct(self, job_id: str, contour: bytes, by: str) -> JobView:
+        if contour.startswith(b"not"):
+            raise Refused(Code.CONTOUR_UNREADABLE, "the file is no Segmentation and no RT Structure Set")
+        self.contours.append((contour, by))
+        return replace(self.rerun(job_id, Stage.SEGMENT), cause="correction")
+
+    def difference(self, job_id: str) -> Difference:
+        view = self.job(job_id)
+        if view.predecessor is None:
+            raise Failed(Code.JOB_STATE, "this job replaced none that had findings")
+        line = "TMTV 134.6 -> 120.2 mL, lesions 7 -> 6, LAMP OS low -> high"
+        risks = (RiskChange("LAMP OS", "low", "high"),)
+        changed = (LesionChange(7, 14.4, None),)
+        return Difference(
+            job_id, view.predecessor, view.cause, (134.6, 120.2), (812.4, 700.0), (7, 6), changed, risks, line
+        )
 
     def put_clinical(self, patient: PatientStatements, by: str) -> list[JobView]:
         self.told[patient.patient_key] = patient

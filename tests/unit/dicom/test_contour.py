@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from lymphoma.imaging.volume import Volume
-from nodal.dicom.contour import read_contour
+from nodal.dicom.contour import read_contour, read_regions
 from nodal.dicom.series import LoadedPet, LoadedSeries, load_pet, read_study
 from nodal.errors import Code, Refused
 from pydicom import Dataset, dcmread
@@ -105,6 +105,31 @@ def test_two_structures_and_a_hole(tmp_path: Path, pet: LoadedPet) -> None:
     expected[2, 4:6, 21:26] = True
     expected[2, 5:7, 5:7] = True  # the second structure reaches into the hole of the first: a union, not an XOR
     np.testing.assert_array_equal(mask, expected)
+
+
+def test_structures_are_told_apart_by_name(tmp_path: Path, pet: LoadedPet) -> None:
+    left, right = box((1.5, 4.5), (2.5, 5.5)), box((1.5, 4.5), (5.5, 8.5))
+    contour = read_regions(
+        write_structures(tmp_path / "rs", [(108, left)], [(108, right)]), pet, study_instance_uid=STUDY
+    )
+    assert [(one.label, one.name, one.tracking_uid) for one in contour.regions] == [
+        (1, "roi 1", None),
+        (2, "roi 2", None),
+    ]
+    expected = np.zeros(SHAPE, np.uint16)
+    expected[2, 2:5, 3:6], expected[2, 2:5, 6:9] = 1, 2
+    np.testing.assert_array_equal(contour.labels.array, expected)
+
+
+def test_a_contour_that_marks_nothing_may_be_meant(tmp_path: Path, pet: LoadedPet) -> None:
+    path = write_structures(tmp_path / "rs", [])
+    assert refusal(path, pet) == Code.CONTOUR_EMPTY
+    contour = read_regions(path, pet, study_instance_uid=STUDY, may_be_empty=True)
+    assert not contour.labels.array.any()
+    beside = write_structures(tmp_path / "beside", [(900, box((1, 4), (2, 5)))])
+    with pytest.raises(Refused) as caught:  # it marks something, elsewhere
+        read_regions(beside, pet, study_instance_uid=STUDY, may_be_empty=True)
+    assert caught.value.code == Code.CONTOUR_EMPTY
 
 
 def test_pixel_belongs_when_its_centre_is_inside_or_on_the_contour(tmp_path: Path, pet: LoadedPet) -> None:
@@ -358,6 +383,9 @@ def test_label_map_and_fractional_seg(tmp_path: Path, pet: LoadedPet, source: Pa
     labels[4:6, 2:5, 3:6], labels[8, 2:5, 3:6] = 1, 2
     path = write_seg(tmp_path / "map", source, labels, kind="LABELMAP", segments=2)
     np.testing.assert_array_equal(read(path, pet), labels > 0)
+    contour = read_regions(path, pet, study_instance_uid=STUDY)
+    np.testing.assert_array_equal(contour.labels.array, labels)
+    assert [one.name for one in contour.regions] == ["L1", "L2"]
     share = np.zeros(SHAPE, np.float32)
     share[4, 2:5, 3:6], share[5, 2:5, 3:6] = 0.9, 0.3
     path = write_seg(tmp_path / "share", source, share, kind="FRACTIONAL", fractional_type="PROBABILITY")

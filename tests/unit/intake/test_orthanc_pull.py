@@ -73,9 +73,12 @@ class Archive:
             case ["studies", study, "instances"] if study in self.studies:
                 return httpx.Response(200, json=[self.instance(study, name) for name in self.studies[study]])
             case ["studies", study, "series"] if study in self.studies:
-                modalities = {"pet": "PT", "ct": "CT", "none": ""}
+                modalities = {"pet": "PT", "ct": "CT", "seg": "SEG", "none": ""}
                 names = {series for series, _ in self.studies[study].values()}
-                return httpx.Response(200, json=[{"MainDicomTags": {"Modality": modalities[name]}} for name in names])
+                listed = [{"ID": name, "MainDicomTags": {"Modality": modalities[name]}} for name in names]
+                return httpx.Response(200, json=listed)
+            case ["instances", instance, "metadata", "RemoteAET"]:
+                return httpx.Response(200, text="READING") if instance == "sent" else httpx.Response(404)
             case ["instances", instance, "study"]:
                 owners = [study for study, held in self.studies.items() if instance in held]
                 return httpx.Response(200, json=self.study(owners[0])) if owners else httpx.Response(404)
@@ -170,6 +173,22 @@ class TestFetch:
             source_of(archive).fetch("s", tmp_path)
         assert refused.value.code is Code.NO_PET
         assert not [line for line in archive.asked if line.endswith("/file")]
+
+    def test_of_a_study_without_pet_its_contours_alone(self, archive: Archive, tmp_path: Path) -> None:
+        """The node's Orthanc may hold nothing of a study but our results, and what a person made of them."""
+        archive.add("s", "own-seg", series="seg")
+        archive.add("s", "edited", b"contour", series="seg")
+        archive.add("s", "a-slice", series="ct")
+        source_of(archive).fetch("s", tmp_path)
+        assert [path.name for path in tmp_path.iterdir()] == ["edited.dcm"]
+        assert not source_of(archive).has_pet("s")
+        archive.add("s", "a-pet", series="pet")
+        assert source_of(archive).has_pet("s")
+        assert not source_of(archive).has_pet("gone")
+
+    def test_who_sent_an_instance(self, archive: Archive) -> None:
+        assert source_of(archive).calling_ae("sent") == "READING"
+        assert source_of(archive).calling_ae("uploaded") is None
 
     def test_a_series_without_modality_is_left_to_selection(self, archive: Archive, tmp_path: Path) -> None:
         archive.add("s", "a", series="none")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from nodal.errors import Code, Failed, Refused
-from nodal.intake.spool import Received, Spool
+from nodal.intake.spool import Received, Spool, calling_ae
 from pydicom import Dataset, dcmread
 from pydicom.uid import (
     UID,
@@ -178,6 +178,14 @@ def test_a_torn_journal_line_is_passed_over(spool: Spool) -> None:
     with (spool.folder / ".journal" / f"{STUDY}.jsonl").open("a") as journal:
         journal.write('{"arrival": {"time":')
     assert len(spool.arrivals(STUDY)) == 1
+
+
+def test_who_sent_an_instance_last(spool: Spool) -> None:
+    spool.put(received(instance()))
+    (arrival,) = spool.arrivals(STUDY)
+    assert calling_ae(spool.folder / STUDY, arrival.sop_instance_uid) == "SCANNER"
+    assert calling_ae(spool.folder / STUDY, "1.2.3.never") is None
+    assert calling_ae(spool.folder / "1.2.3.nothing", arrival.sop_instance_uid) is None
 
 
 def test_forgotten_and_received_again(spool: Spool) -> None:

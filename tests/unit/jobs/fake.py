@@ -18,6 +18,7 @@ from typing import Any
 from nodal.audit import Trail
 from nodal.clinical.statements import PatientStatements
 from nodal.delivery.outcome import Outcome
+from nodal.dicom.contour_header import ContourHeader
 from nodal.errors import Code, Refused, SourceGone, Unreachable
 from nodal.jobs.clinical import freeze
 from nodal.jobs.context import JobContext, link_tree
@@ -105,6 +106,29 @@ class FakePipeline:
         self._note("end admit")
         return Admission(digest, study, f"~{study}", "20260102")
 
+    def contours(self, folder: Path) -> list[ContourHeader]:
+        return [_contour(path) for path in sorted(folder.rglob("other-contour*.json"))]
+
+    def contour_digest(self, path: Path) -> str:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+
+    def calling_ae(self, source: StudySource, contour: ContourHeader) -> str | None:
+        caller: str | None = json.loads(contour.path.read_text()).get("caller")
+        return caller
+
+    def check_contour(self, workspace: Workspace, path: Path, *, may_be_empty: bool) -> bool:
+        said = json.loads(path.read_text())
+        if said.get("empty") and not may_be_empty:
+            raise Refused(Code.CONTOUR_EMPTY, "The contour marks nothing.")
+        if fault := said.get("fault"):
+            raise Refused(Code(fault), "The contour belongs to another study.")
+        return not said.get("same")
+
+    def has_images(self, source: StudySource) -> bool:
+        return source.path is not None and any(
+            not path.name.startswith("other") for path in source.path.rglob("*") if path.is_file()
+        )
+
     def prepare(self, workspace: Workspace, patient_key: str | None) -> None:
         freeze(workspace, self._clinical_of(patient_key or ""))
 
@@ -155,6 +179,23 @@ class FakePipeline:
         if workspace.source.is_dir():
             workspace.source.rmdir()
         workspace.path("pet_suv.nrrd").unlink(missing_ok=True)
+
+
+def fake_contour(folder: Path, name: str, study: str = "1.2.3", **said: Any) -> Path:
+    """A contour among a study's files; refs, tracking, instant and caller; what a check says: fault, same, empty."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"other-contour-{name}.json"
+    path.write_text(json.dumps({"sop": f"1.2.9.{name}", "study": study, **said}))
+    return path
+
+
+def _contour(path: Path) -> ContourHeader:
+    said = json.loads(path.read_text())
+    refs = frozenset(said.get("refs", ()))
+    tracking = frozenset(said.get("tracking", ()))
+    return ContourHeader(
+        path, "1.2.seg", said["sop"], f"{said['sop']}.1", said["study"], refs, refs, tracking, said.get("instant")
+    )
 
 
 def fake_context(folder: Path, **delivery: Any) -> JobContext:

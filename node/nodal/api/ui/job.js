@@ -8,6 +8,7 @@ const KINDS = { seg: "SEG", sr: "SR", pdf: "PDF", summary: "summary image", pdf_
   rotating_mip: "rotating MIP", key_images: "key images", outlines: "outlines", rtstruct: "RT structures", fhir: "FHIR report" };
 let drawn = "";
 let findings = null;  // once they are there they stay as they are, unless the job is run anew
+let difference = null;  // as the findings; null too where the job replaced none
 
 const fact = (name, value) => (value ? [make("dt", {}, name), make("dd", {}, value)] : []);
 const figure = (name, value, unit) => make("div", {}, make("dt", {}, name), make("dd", {}, value, unit ? make("small", {}, ` ${unit}`) : ""));
@@ -29,6 +30,12 @@ function drawFound(found) {
     figure("Lesions", shown(found.lesion_count, 0)),
     figure("SUVmax", shown(found.suv_max, 1)),
     found.field_of_view ? figure("Field of view", { whole: "whole body", partial: "limited" }[found.field_of_view] || found.field_of_view) : null);
+}
+
+function drawDifference() {
+  const place = document.getElementById("difference");
+  place.hidden = !difference;
+  if (difference) put("difference", `${words(difference.cause)}: ${difference.line.replaceAll("->", "\u2192")}`);
 }
 
 // A word on a candidate begins a new revision: none on a job that another has replaced, or whose findings are not there.
@@ -100,8 +107,11 @@ async function refresh() {
   const [job, objects] = await Promise.all([ask(here), ask(`${here}/objects`)]);
   const [events, revisions] = await Promise.all([
     ask(`../../api/audit?limit=500&job=${encodeURIComponent(id)}`), ask(`../../api/jobs?study=${encodeURIComponent(job.study_instance_uid)}`)]);
-  if (!("prognosis" in job.stage_seconds)) findings = null;
-  else if (!findings) findings = await ask(`${here}/findings.json`).catch(() => null);
+  if (!("prognosis" in job.stage_seconds)) findings = difference = null;
+  else if (!findings) {
+    findings = await ask(`${here}/findings.json`).catch(() => null);
+    difference = job.predecessor ? await ask(`${here}/difference`).catch(() => null) : null;
+  }
   const news = JSON.stringify([job, objects, events.length, revisions.length, Boolean(findings)]);
   if (news === drawn) return;
   drawn = news;
@@ -111,6 +121,7 @@ async function refresh() {
   put("fault", fault(job));
   drawStages(job);
   drawFound(job.summary || {});
+  drawDifference();
   drawLesions(job, findings);
   const link = (one) => make("a", { href: encodeURIComponent(one), class: "uid" }, one);
   put("facts", ...fact("Study Instance UID", make("span", { class: "uid" }, job.study_instance_uid)),
