@@ -210,7 +210,7 @@ def _editors_object(findings: Findings) -> list[Dataset]:
     )
     if uid is None or series is None or kind is None:
         return []
-    return [_study_reference(findings.study_instance_uid, {series: [(kind, uid)]})]
+    return [study_reference(findings.study_instance_uid, {series: [(kind, uid)]})]
 
 
 def build_sr(inputs: ReportInputs, target: Target, seg: ResultObject | None) -> ResultObject | None:
