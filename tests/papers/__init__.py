@@ -3,7 +3,7 @@
 ``<paper>.yaml`` lists the statements; a test claims one with ``@pytest.mark.paper("lamp-eq3")``.
 """
 
-from tests.papers.statements import Paper, Statement, read_papers, tests_by_statement
+from tests.papers.statements import Paper, Statement, read_papers, statements_tested
 from tests.papers.table import table
 
-__all__ = ["Paper", "Statement", "read_papers", "table", "tests_by_statement"]
+__all__ = ["Paper", "Statement", "read_papers", "statements_tested", "table"]

@@ -11,7 +11,7 @@ from typing import Literal
 import yaml
 from pydantic import TypeAdapter
 
-__all__ = ["Paper", "Statement", "read_papers", "tests_by_statement"]
+__all__ = ["Paper", "Statement", "read_papers", "statements_tested"]
 
 TESTS = Path(__file__).resolve().parents[1]
 HERE = Path(__file__).resolve().parent
@@ -64,7 +64,7 @@ def read_papers() -> tuple[Paper, ...]:
     return papers
 
 
-def tests_by_statement() -> dict[str, list[str]]:
+def statements_tested() -> dict[str, list[str]]:
     """Id -> names of the tests that claim it, as ``file::function``, found without running anything."""
     found: dict[str, list[str]] = {}
     for path in sorted(TESTS.rglob("test_*.py")):

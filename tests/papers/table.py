@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.papers.statements import Paper, Statement, read_papers, tests_by_statement
+from tests.papers.statements import Paper, Statement, read_papers, statements_tested
 
 __all__ = ["table"]
 
@@ -15,7 +15,7 @@ test. *same*: as printed. *filled*: the paper leaves it open and we chose. *devi
 
 def table() -> str:
     """The whole page."""
-    tests = tests_by_statement()
+    tests = statements_tested()
     return HEAD + "".join(_section(paper, tests) for paper in read_papers())
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.papers import read_papers, table, tests_by_statement
+from tests.papers import read_papers, statements_tested, table
 
 pytestmark = pytest.mark.unit
 
@@ -15,12 +15,12 @@ STATEMENTS = [one for paper in read_papers() for one in paper.statements]
 
 
 def test_every_statement_has_a_test() -> None:
-    tests = tests_by_statement()
+    tests = statements_tested()
     assert [one.id for one in STATEMENTS if not tests.get(one.id)] == []
 
 
 def test_every_claim_names_a_statement() -> None:
-    assert set(tests_by_statement()) <= {one.id for one in STATEMENTS}
+    assert set(statements_tested()) <= {one.id for one in STATEMENTS}
 
 
 def test_the_code_is_where_the_table_says() -> None:

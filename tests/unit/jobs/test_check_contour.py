@@ -19,6 +19,7 @@ from nodal.jobs.results import ResultStore, objects_to_json, own_target
 from nodal.jobs.workspace import Workspace
 from nodal.report.build import build
 from nodal.report.uids import series_uid
+from nodal.settings import ResultSettings
 from pydicom import Dataset, dcmread
 
 from tests.unit.dicom.pet_headers import write_series
@@ -40,7 +41,9 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     workspace.write_text("findings.json", to_json(INPUTS.findings))
     INPUTS.lesion_map.save(workspace.path("lesions.nrrd"))
     store = ResultStore(folder / "results")
-    made = [store.put(result, "orthanc") for result in build(INPUTS, own_target()) if result.kind == "seg"]
+    made = [
+        store.put(result, "orthanc") for result in build(INPUTS, own_target(ResultSettings())) if result.kind == "seg"
+    ]
     workspace.write_json("objects.json", objects_to_json(made))
     used = SuvUsed("BQML", 1.0, None, None)
     loaded = Loaded(used, 60.0, None, (), (), "20260101120000", CtRegistration("aligned", 0.0, 0.0), FRAME_UID)

@@ -11,6 +11,7 @@ from nodal.jobs.results import own_target
 from nodal.report.inputs import ReportInputs
 from nodal.report.seg import build_seg
 from nodal.report.sr import build_sr
+from nodal.settings import ResultSettings
 from pydicom import Dataset, dcmread
 from pydicom.uid import SegmentationStorage
 
@@ -40,7 +41,7 @@ def corrected() -> ReportInputs:
 
 @pytest.fixture(scope="module")
 def objects() -> tuple[Dataset, Dataset]:
-    inputs, target = corrected(), own_target()
+    inputs, target = corrected(), own_target(ResultSettings())
     seg = build_seg(inputs, target)
     assert seg is not None
     sr = build_sr(inputs, target, seg)
