@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +13,11 @@ from nodal.errors import Code, Refused
 from nodal.findings import CtRegistration, SuvUsed, to_json
 from nodal.jobs.check_contour import check_contour, given_by_hand
 from nodal.jobs.difference import compared
+from nodal.jobs.given import CONTOUR_FILE
+from nodal.jobs.identity import carry_on, earlier_of
 from nodal.jobs.model import JobRequest, StudySource
-from nodal.jobs.records import Loaded
+from nodal.jobs.records import ChosenSeries, Loaded, Measured, SelectionRecord
+from nodal.jobs.reference import read_reference
 from nodal.jobs.results import ResultStore, objects_to_json, own_target
 from nodal.jobs.workspace import Workspace
 from nodal.report.build import build
@@ -146,6 +149,35 @@ def test_what_cannot_be_read_is_refused(job: Workspace, tmp_path: Path) -> None:
 def test_the_note_names_who_handed_it_in(job: Workspace, tmp_path: Path) -> None:
     note = given_by_hand(edited(job, tmp_path, nothing), "orthanc:reader")
     assert (note.sop_instance_uid, note.by, len(note.digest)) == ("1.2.3.4", "orthanc:reader", 64)
+
+
+def test_the_next_revision_reads_it_from_its_own_folder(job: Workspace, tmp_path: Path) -> None:
+    """The second lesion is gone; the others are known by their Tracking UIDs, and keep their numbers."""
+    found = INPUTS.findings
+    job.write_json("measured.json", asdict(Measured(found.lesions, (), found.totals, found.quality, ())))
+    study, pet, ct = found.study_instance_uid, found.pet_series_instance_uid, found.ct_series_instance_uid
+    workspace = Workspace(job.root.parent / "next")
+    request = JobRequest("next", "0" * 64, 1, "correction", study, StudySource("folder", tmp_path), predecessor="job")
+    workspace.save_request(request)
+    chosen = SelectionRecord(study, ChosenSeries(pet, ("pet",)), ChosenSeries(ct, ()), (), "assumed", True, (), ())
+    workspace.write_json("selection.json", asdict(chosen))
+    workspace.write_json("loaded.json", job.read_json("loaded.json") | {"pet_files": ["pet"]})
+    workspace.source.mkdir()
+    INPUTS.pet_headers[0].save_as(workspace.source / "pet", implicit_vr=False, little_endian=True)
+    edited(job, tmp_path, without(2)).rename(workspace.path(CONTOUR_FILE))
+    reference = read_reference(workspace, Path(CONTOUR_FILE), INPUTS.suv)
+    lesion_map, tracked = reference.lesions.lesions
+    first, second, third = found.lesions
+    assert sorted(tracked.values()) == sorted([first.tracking_uid, third.tracking_uid])
+    assert ((lesion_map.array > 0) == np.isin(INPUTS.lesion_map.array, [first.number, third.number])).all()
+    uids = (reference.sop_instance_uid, reference.series_instance_uid)
+    assert uids == ("1.2.3.4", "1.2.3.5")
+    measured = tuple(replace(second, number=label, segment_number=label, tracking_uid="new") for label in tracked)
+    names = carry_on(measured, lesion_map, earlier_of(workspace), tracked, digest="d", lesion_map_sha256="m")
+    assert [(one.number, one.tracking_uid) for one in names] == [
+        (first.number, first.tracking_uid),
+        (third.number, third.tracking_uid),
+    ]
 
 
 def test_an_image_is_no_contour(tmp_path: Path) -> None:
