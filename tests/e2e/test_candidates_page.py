@@ -121,7 +121,7 @@ def test_what_a_correction_changed_stands_on_the_jobs_page(node: NodeAtPort, tmp
     corrected(node)
     with Browser(tmp_path / "profile") as page:
         page.open(f"{node.url}/ui/job/{JOB}")
-        page.until("!document.getElementById('difference').hidden")
+        page.until("document.querySelector('#difference:not([hidden])') !== null")
         assert page.text("#difference") == CHANGED
 
 
